@@ -1,0 +1,68 @@
+# Everything that is done with this repository. `make help` lists it.
+
+PYTHON ?= python3
+ARGS ?=
+# Tests run in this many processes; 0 is this one.
+WORKERS ?= 0
+
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+CLIENTS := tests/clients
+CLIENTS_STAMP := $(CLIENTS)/node_modules/.installed
+RUFF_PATHS := $(wildcard turnlog tests benchmarks examples)
+
+.DEFAULT_GOAL := help
+.PHONY: help setup run test check format bench node-clients clean
+
+help: ## list these targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
+
+setup: $(STAMP) ## create .venv and install what pyproject.toml names
+	@:
+
+run: setup ## start the server: make run ARGS="--port 9000"
+	@exec $(BIN)/turnlog serve $(ARGS)
+
+test: setup node-clients ## run the tests: make test ARGS="-k cancelled"
+	@$(BIN)/pytest $(if $(filter-out 0,$(WORKERS)),-n $(WORKERS)) $(ARGS)
+
+check: setup ## what CI asks beside the tests: format, lint, types, rooms
+	@$(BIN)/ruff format --check $(RUFF_PATHS)
+	@$(BIN)/ruff check $(RUFF_PATHS)
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+
+format: setup ## format, and repair what the linter can
+	@$(BIN)/ruff check --fix $(RUFF_PATHS)
+	@$(BIN)/ruff format $(RUFF_PATHS)
+
+bench: setup ## measure: every figure that the documents state
+	@$(BIN)/python -m benchmarks $(ARGS)
+
+clean: ## remove what was generated, .venv too
+	@rm -rf $(VENV) $(CLIENTS)/node_modules build dist .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(STAMP): pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+	  echo "turnlog needs Python 3.11 or newer; $(PYTHON) is older. Try: make PYTHON=python3.11" >&2; exit 1; }
+	@if [ ! -x $(BIN)/pip ]; then \
+	  echo "setup: creating $(VENV) ..."; \
+	  $(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { \
+	    echo "$(PYTHON) has no venv module. On Debian and Ubuntu: apt install python3-venv" >&2; exit 1; }; \
+	  $(PYTHON) -m venv --clear $(VENV); \
+	fi
+	@echo "setup: installing packages (the first time takes a minute) ..."
+	@$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev,mcp]'
+	@touch $@
+	@echo "setup: done"
+
+# One test reads our streams with npm's `eventsource`; without Node it is skipped.
+node-clients:
+	@if command -v npm >/dev/null 2>&1; then $(MAKE) --no-print-directory -s $(CLIENTS_STAMP); fi
+
+$(CLIENTS_STAMP): $(CLIENTS)/package.json
+	@echo "setup: installing the Node client of the tests ..."
+	@cd $(CLIENTS) && npm install --silent --no-audit --no-fund --no-package-lock
+	@touch $@

@@ -1,0 +1,1 @@
+"""The conversation itself: facts, decisions and promises, without clock or I/O."""

@@ -1,0 +1,128 @@
+"""What a command makes of a conversation: new facts, or a refusal. Nothing is decided elsewhere.
+
+A turn's last event closes all that it left open, so that every item has its
+ending and every call its result, and starts the turn that waits next.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from msgspec import UNSET, Struct
+
+from turnlog.domain import commands, events
+from turnlog.domain.commands import Command
+from turnlog.domain.conversation import Conversation, QueuedTurn
+from turnlog.domain.endings import closings
+from turnlog.domain.errors import (
+    ConversationBusy,
+    InvalidChange,
+    NotAvailable,
+    NotFound,
+    PreconditionFailed,
+)
+from turnlog.domain.events import Fact
+from turnlog.domain.running import run, start
+from turnlog.domain.values import Configuration, Usage, timestamp
+
+
+def decide(command: Command, state: Conversation) -> list[Fact]:
+    """The facts that the command makes, in order; raises a refusal of `errors`."""
+    at = timestamp(moment(command, state))
+    match command:
+        case commands.CreateConversation():
+            return _create(command, state, at)
+        case commands.UpdateConversation():
+            return _update(command, state, at)
+        case commands.DeleteConversation():
+            return _delete(command, state, at)
+        case commands.SubmitMessage():
+            return _submit(command, state, at)
+        case _:
+            return run(command, state, at)
+
+
+def moment(command: Command, state: Conversation) -> int:
+    """When the command's facts happen: its `at`, or just after the last fact, if that is later."""
+    if timestamp(command.at) > state.updated_at:
+        return command.at
+    last = datetime.fromisoformat(state.updated_at)
+    return int(last.replace(microsecond=0).timestamp()) * 1_000_000 + last.microsecond + 1
+
+
+def _create(command: commands.CreateConversation, state: Conversation, at: str) -> list[Fact]:
+    if state.offset:
+        raise InvalidChange(message=f"The conversation {command.conversation_id} exists already.")
+    return [
+        events.ConversationCreated(
+            **_members(command.configuration), conversation_id=command.conversation_id, at=at
+        )
+    ]
+
+
+def _update(command: commands.UpdateConversation, state: Conversation, at: str) -> list[Fact]:
+    _existing(state, command.if_match)
+    named = {name: value for name, value in _members(command.changes).items() if value is not UNSET}
+    if not named:
+        raise InvalidChange(message="The change names no member.")
+    model = {"model_provider_id", "model_provider_api", "model"} & named.keys()
+    if len(model) in (1, 2):
+        raise InvalidChange(
+            message="To change the model, give all three fields: "
+            "modelProviderId, modelProviderApi and model."
+        )
+    return [events.ConversationUpdated(**named, at=at)]
+
+
+def _delete(command: commands.DeleteConversation, state: Conversation, at: str) -> list[Fact]:
+    _existing(state, None)
+    facts: list[Fact] = []
+    turns: list[tuple[UUID, Usage]] = [(turn.turn_id, Usage()) for turn in state.queue]
+    if state.running is not None:
+        facts += closings(state.running, at)
+        turns.insert(0, (state.running.turn_id, state.running.usage))
+    facts += [
+        events.TurnCancelled(
+            at=at,
+            turn_id=turn_id,
+            by=command.by,
+            reason="the conversation was deleted",
+            usage=usage,
+        )
+        for turn_id, usage in turns
+    ]
+    return [*facts, events.ConversationDeleted(at=at, erased=False)]
+
+
+def _submit(command: commands.SubmitMessage, state: Conversation, at: str) -> list[Fact]:
+    configuration = _existing(state, command.if_match)
+    if command.on_busy in ("interrupt", "steer"):
+        raise NotAvailable(feature=f"onBusy '{command.on_busy}'")
+    busy = state.running is not None or bool(state.queue)
+    if busy and command.on_busy == "reject":
+        raise ConversationBusy()
+    queued = events.TurnQueued(
+        **_members(command.overrides),
+        at=at,
+        turn_id=command.turn_id,
+        content=command.content,
+        on_busy=command.on_busy,
+    )
+    if busy:
+        return [queued]
+    turn = QueuedTurn(turn_id=command.turn_id, overrides=command.overrides)
+    return [queued, start(turn, configuration, at)]
+
+
+def _existing(state: Conversation, if_match: int | None) -> Configuration:
+    if state.configuration is None or state.deleted:
+        raise NotFound(thing="conversation", id=state.conversation_id)
+    if if_match is not None and not state.touched <= if_match <= state.offset:
+        raise PreconditionFailed(offset=state.offset)
+    return state.configuration
+
+
+def _members(struct: Struct) -> dict[str, Any]:
+    return {name: getattr(struct, name) for name in struct.__struct_fields__}

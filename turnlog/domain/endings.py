@@ -1,0 +1,99 @@
+"""How what is open gets its end: the last event of an item, of a call, of all of a turn's."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from turnlog.domain import events
+from turnlog.domain.codec import fit
+from turnlog.domain.conversation import OpenItem, RunningTurn, joined
+from turnlog.domain.events import Fact
+from turnlog.domain.values import ProviderData, ToolCallStatus
+
+
+def ending(
+    turn: RunningTurn,
+    offset: int,
+    at: str,
+    *,
+    partial: bool = False,
+    provider_data: ProviderData | None = None,
+) -> events.ThinkingCompleted | events.MessageCompleted | events.ToolCallRequested:
+    """The ending of the open item that started at `offset`; `partial`: it was cut off."""
+    item = turn.items[offset]
+    common: dict[str, Any] = {
+        "at": at,
+        "turn_id": turn.turn_id,
+        "item": offset,
+        "partial": partial,
+        "provider_data": provider_data,
+    }
+    spare = 0 if provider_data is None else len(msgspec.json.encode(provider_data))
+    text, cut = _bounded(joined(item.text), spare)
+    match item.kind:
+        case "thinking":
+            return events.ThinkingCompleted(text=text, **common, **cut)
+        case "message":
+            return events.MessageCompleted(text=text, **common, **cut)
+        case "tool_call":
+            return _requested(item, text, common | cut)
+
+
+def result(
+    turn: RunningTurn, offset: int, at: str, status: ToolCallStatus, duration_ms: int = 0
+) -> events.ToolCallCompleted:
+    """The one result of the open call that started at `offset`."""
+    call = turn.calls[offset]
+    output, cut = _bounded(joined(call.output))
+    return events.ToolCallCompleted(
+        at=at,
+        turn_id=turn.turn_id,
+        item=offset,
+        call_id=call.call_id,
+        status=status,
+        output=output,
+        duration_ms=duration_ms,
+        **cut,
+    )
+
+
+def closings(turn: RunningTurn, at: str) -> list[Fact]:
+    """Endings for all that a turn has open, before its own last event."""
+    facts: list[Fact] = []
+    for offset, item in turn.items.items():
+        facts.append(ending(turn, offset, at, partial=True))
+        if item.kind == "tool_call":
+            facts.append(_never_ran(turn, offset, item, at))
+    return [*facts, *(result(turn, offset, at, "cancelled") for offset in turn.calls)]
+
+
+def _requested(item: OpenItem, arguments: str, common: dict[str, Any]) -> events.ToolCallRequested:
+    return events.ToolCallRequested(
+        call_id=item.call_id,
+        name=item.name,
+        arguments=arguments,
+        runs_on="server",
+        approval="none",
+        **common,
+    )
+
+
+def _never_ran(turn: RunningTurn, offset: int, item: OpenItem, at: str) -> events.ToolCallCompleted:
+    return events.ToolCallCompleted(
+        at=at,
+        turn_id=turn.turn_id,
+        item=offset,
+        call_id=item.call_id,
+        status="cancelled",
+        output="",
+        duration_ms=0,
+    )
+
+
+def _bounded(whole: str, spare: int = 0) -> tuple[str, dict[str, Any]]:
+    text = fit(whole, spare)
+    if len(text) == len(whole):
+        return text, {}
+    return text, {"truncated": True, "bytes": len(whole.encode())}

@@ -1,0 +1,166 @@
+"""Every refusal, as one tree. The docstring is the message, with the details in braces.
+
+TurnlogError
+├── InvalidInput             what was asked for cannot be
+│   ├── InvalidProvider
+│   ├── UnsupportedApi
+│   ├── MissingConfiguration
+│   ├── UnknownTool
+│   ├── NotAvailable
+│   ├── InvalidCursor
+│   └── InvalidChange
+├── NotFound
+├── Conflict                 it can be, but not now
+│   ├── ConversationBusy
+│   ├── CursorAhead
+│   └── PreconditionFailed
+├── TurnSuperseded           for runners: the turn is no longer theirs
+├── StoreUnavailable         the database is away
+├── ModelFailed              a provider's failure
+└── ToolFailed               a tool's failure, told to the model
+"""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar, Literal
+
+ModelFailure = Literal[
+    "rate_limited",
+    "overloaded",
+    "invalid_request",
+    "authentication",
+    "context_too_long",
+    "connection",
+    "stalled",
+    "provider_error",
+]
+
+
+class TurnlogError(Exception):
+    """Something was refused."""
+
+    code: ClassVar[str] = "ERROR"
+
+    def __init__(self, **details: Any) -> None:
+        self.details = details
+        message = (type(self).__doc__ or "").strip()
+        super().__init__(message.format(**details))
+
+
+class InvalidInput(TurnlogError):
+    """{message}"""
+
+    code = "VALIDATION_ERROR"
+
+
+class InvalidProvider(InvalidInput):
+    """Unknown model provider '{given}'. Supported providers: {supported}."""
+
+    code = "INVALID_PROVIDER"
+
+
+class UnsupportedApi(InvalidInput):
+    """The provider '{provider}' does not speak the API '{api}'; it speaks: {supported}."""
+
+    code = "UNSUPPORTED_API"
+
+
+class MissingConfiguration(InvalidInput):
+    """The provider '{provider}' is not configured: set {variable} and start the server again."""
+
+    code = "CONFIGURATION_ERROR"
+
+
+class UnknownTool(InvalidInput):
+    """There is no tool '{name}' here. Available tools: {available}."""
+
+    code = "UNKNOWN_TOOL"
+
+
+class NotAvailable(InvalidInput):
+    """{feature} is not available in this version of turnlog."""
+
+    code = "NOT_AVAILABLE"
+
+
+class InvalidCursor(InvalidInput):
+    """'{cursor}' is not a cursor: {expected}."""
+
+    code = "INVALID_CURSOR"
+
+
+class InvalidChange(InvalidInput):
+    """{message}"""
+
+
+class NotFound(TurnlogError):
+    """There is no {thing} '{id}'."""
+
+    code = "NOT_FOUND"
+
+
+class Conflict(TurnlogError):
+    """It cannot be done just now."""
+
+    code = "CONFLICT"
+
+
+class ConversationBusy(Conflict):
+    """A turn is running in this conversation, and the message asked to be rejected then."""
+
+    code = "CONVERSATION_BUSY"
+
+
+class CursorAhead(Conflict):
+    """The cursor {cursor} is beyond the end of the log, which is {head}."""
+
+    code = "CURSOR_AHEAD"
+
+
+class PreconditionFailed(Conflict):
+    """The conversation has moved on: it stands at offset {offset}, not where If-Match says."""
+
+    code = "PRECONDITION_FAILED"
+
+
+class TurnSuperseded(TurnlogError):
+    """This attempt no longer owns the turn."""
+
+    code = "TURN_SUPERSEDED"
+
+
+class StoreUnavailable(TurnlogError):
+    """The database cannot be reached just now."""
+
+    code = "STORE_UNAVAILABLE"
+
+
+class ModelFailed(TurnlogError):
+    """{message}"""
+
+    code = "MODEL_FAILED"
+
+    def __init__(
+        self,
+        reason: ModelFailure,
+        message: str,
+        *,
+        provider: str,
+        retryable: bool = False,
+        retry_after: float | None = None,
+    ) -> None:
+        """`retry_after` is in seconds, as the provider asked."""
+        super().__init__(message=message)
+        self.reason = reason
+        self.provider = provider
+        self.retryable = retryable
+        self.retry_after = retry_after
+
+
+class ToolFailed(TurnlogError):
+    """{message}"""
+
+    code = "TOOL_FAILED"
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message=message)

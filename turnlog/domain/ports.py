@@ -1,0 +1,134 @@
+"""What the core needs of the world, as promises that adapters keep."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Sequence
+from typing import Any, Protocol
+from uuid import UUID
+
+from turnlog.domain.model import ModelPart, ModelRequest
+from turnlog.domain.records import Append, Blob, Entry, Head, Listed, ListQuery, TurnRow
+from turnlog.domain.tools import ToolSpec
+
+
+class Clock(Protocol):
+    """The time."""
+
+    def now(self) -> int:
+        """Microseconds since the epoch, UTC."""
+
+
+class EventStore(Protocol):
+    """The log. Every method may raise `StoreUnavailable`."""
+
+    @property
+    def buckets(self) -> int:
+        """Among how many buckets the conversations are shared out; never changes."""
+
+    async def append(self, bucket: int, appends: Sequence[Append]) -> list[bool]:
+        """Write appends to different conversations of one bucket, in one commit.
+
+        Says of each, in order, whether it was written. One that was not has lost:
+        its log did not end where it expected, and nothing of it was written. When
+        this returns, what was written is on disk and numbered in the feed. A commit
+        whose outcome is unknown is resolved before this returns.
+        """
+
+    async def head(self, conversation_id: UUID) -> Head | None:
+        """Where the log ends; None if there is no such conversation."""
+
+    async def read(
+        self,
+        conversation_id: UUID,
+        *,
+        after: int = 0,
+        until: int | None = None,
+        limit: int | None = None,
+        turn_id: UUID | None = None,
+        deltas: bool = True,
+    ) -> list[Entry]:
+        """Entries with `after < offset <= until`, in order; without deltas if so asked.
+
+        Their hashes are left out (`b""`).
+        """
+
+    async def feed(self, bucket: int, *, after: int, limit: int) -> list[tuple[int, UUID, Entry]]:
+        """A bucket's entries by position (from 1, gapless, ascending in commit order)."""
+
+    async def positions(self) -> list[int]:
+        """The position of the last entry of each bucket, 0 if there is none."""
+
+
+class Views(Protocol):
+    """The inline projections, written by `EventStore.append`. May raise `StoreUnavailable`."""
+
+    async def conversation(self, conversation_id: UUID) -> Listed | None:
+        """One conversation, deleted or not."""
+
+    async def conversations(self, query: ListQuery) -> list[Listed]:
+        """Those that are not deleted, newest first by `created_at`, then by id."""
+
+    async def turn(self, turn_id: UUID) -> TurnRow | None:
+        """One turn."""
+
+    async def turns(
+        self, conversation_id: UUID, *, limit: int, before: int | None = None
+    ) -> list[TurnRow]:
+        """Turns that began before the offset `before`, newest first."""
+
+    async def unfinished(self, bucket: int) -> list[TurnRow]:
+        """All turns of a bucket that have not ended, oldest first."""
+
+
+class BlobStore(Protocol):
+    """Bytes beside the log, kept once each within a conversation."""
+
+    async def put(self, conversation_id: UUID, blob: Blob) -> None:
+        """Keep it; keeping it again changes nothing."""
+
+    async def get(self, conversation_id: UUID, sha256: str) -> Blob | None:
+        """The blob, or None."""
+
+
+class Hints(Protocol):
+    """Words between nodes that a log has moved. May be lost: offsets show any gap."""
+
+    async def say(self, moved: dict[UUID, int]) -> None:
+        """Tell all nodes which conversations moved, and how far. Never raises."""
+
+    async def listen(
+        self, hear: Callable[[UUID, int], None], reconnected: Callable[[], None]
+    ) -> None:
+        """Hear what is said, this node's own words too, until cancelled.
+
+        `reconnected` is called when hearing begins, and after every time in which
+        words may have been missed.
+        """
+
+
+class ModelProvider(Protocol):
+    """A model's API."""
+
+    def stream(self, request: ModelRequest) -> AsyncIterator[ModelPart]:
+        """The parts of one answer; the last is `StepFinished`.
+
+        Raises `ModelFailed`. Closing the iterator hangs up.
+        """
+
+
+class Tool(Protocol):
+    """A tool that runs on the server."""
+
+    @property
+    def spec(self) -> ToolSpec:
+        """What models are told of it."""
+
+    async def run(
+        self, arguments: dict[str, Any], key: str, progress: Callable[[str], None]
+    ) -> str:
+        """The output for the model; `progress` may be given its beginnings before.
+
+        `key` is the same for every try of one call, for tools that can be
+        idempotent. If `progress` was used, the output is what it was given, joined.
+        Raises `ToolFailed` with a message for the model.
+        """

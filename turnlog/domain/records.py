@@ -1,0 +1,90 @@
+"""What passes between the runtime and a store: entries of the log, and what is written with them."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from msgspec import Struct
+
+
+class Entry(Struct, frozen=True):
+    """One event as it is stored. `at` in microseconds since the epoch; `state` is its JSON."""
+
+    offset: int
+    topic: str
+    state: bytes
+    turn_id: UUID | None
+    at: int
+    hash: bytes = b""
+
+
+class Head(Struct, frozen=True, kw_only=True):
+    """Where a conversation's log ends. `secret` opens the commitments of its hashes."""
+
+    offset: int
+    hash: bytes
+    secret: bytes
+    tenant_id: str
+
+
+class ConversationRow(Struct, frozen=True, kw_only=True):
+    """A conversation's place in the list; `document` is all that the list shows, as JSON."""
+
+    conversation_id: UUID
+    created_at: int
+    updated_at: int
+    status: str
+    agent_role: str | None
+    tags: tuple[str, ...]
+    deleted: bool
+    document: bytes
+
+
+class TurnRow(Struct, frozen=True, kw_only=True):
+    """Where a turn's events stand in its log, and whether it has ended."""
+
+    turn_id: UUID
+    conversation_id: UUID
+    status: str
+    first_offset: int
+    last_offset: int | None = None
+
+
+class Append(Struct, frozen=True, kw_only=True):
+    """Events for the end of one log, to be written whole or not at all.
+
+    `head` is where the writer believes the log to end; `entries` follow it
+    without a gap, each with its hash. The rows replace the ones of the same ids.
+    """
+
+    conversation_id: UUID
+    head: Head
+    entries: tuple[Entry, ...]
+    conversation: ConversationRow | None = None
+    turns: tuple[TurnRow, ...] = ()
+
+
+class ListQuery(Struct, frozen=True, kw_only=True):
+    """A page of the list; `before` is the (created_at, id) of the last row that was seen."""
+
+    tenant_id: str
+    limit: int
+    before: tuple[int, UUID] | None = None
+    tags: tuple[str, ...] = ()
+    agent_role: str | None = None
+    status: str | None = None
+
+
+class Listed(Struct, frozen=True, kw_only=True):
+    """One row of the list: the document, and the offset of the log's last event."""
+
+    row: ConversationRow
+    offset: int
+
+
+class Blob(Struct, frozen=True, kw_only=True):
+    """Bytes kept beside the log; `sha256` in lower-case hex."""
+
+    sha256: str
+    media_type: str
+    data: bytes
