@@ -41,11 +41,14 @@ class DeleteConversation(_Command, frozen=True, kw_only=True):
 
 
 class SubmitMessage(_Command, frozen=True, kw_only=True):
+    """`node` is the one that runs the turn if it starts now."""
+
     turn_id: UUID
     content: tuple[ContentPart, ...]
     on_busy: OnBusy = "enqueue"
     overrides: Overrides = Overrides()
     if_match: int | None = None
+    node: str = ""
 
 
 class _Runner(_Command, frozen=True, kw_only=True):

@@ -47,6 +47,7 @@ class RunningTurn(Struct, frozen=True, kw_only=True):
     turn_id: UUID
     attempt: int
     settings: Configuration
+    node: str = ""
     step: int = 0
     in_step: bool = False
     step_items: tuple[int, ...] = ()
@@ -169,7 +170,9 @@ def _started(state: Conversation, fact: events.TurnStarted) -> Conversation:
         model_provider_api=fact.model_provider_api,
         model=fact.model,
     )
-    running = RunningTurn(turn_id=fact.turn_id, attempt=fact.attempt, settings=settings)
+    running = RunningTurn(
+        turn_id=fact.turn_id, attempt=fact.attempt, settings=settings, node=fact.node
+    )
     return replace(state, queue=tuple(waiting.values()), running=running)
 
 
@@ -231,7 +234,7 @@ def _moved(turn: RunningTurn, fact: _TurnFact, offset: int) -> RunningTurn:
             call = OpenCall(
                 call_id=fact.call_id,
                 name=fact.name,
-                arguments=fact.arguments,
+                arguments=_whole_arguments(turn, fact),
                 runs_on=fact.runs_on,
             )
             return replace(
@@ -243,7 +246,7 @@ def _moved(turn: RunningTurn, fact: _TurnFact, offset: int) -> RunningTurn:
             answer = turn.answer if turn.answer and turn.answer < fact.from_offset else None
             return replace(turn, in_step=False, step_items=(), answer=answer)
         case events.TurnResumed():
-            return replace(turn, attempt=fact.attempt)
+            return replace(turn, attempt=fact.attempt, node=fact.node)
         case (
             events.TurnSteered()
             | events.ToolCallApproved()
@@ -259,6 +262,11 @@ def _moved(turn: RunningTurn, fact: _TurnFact, offset: int) -> RunningTurn:
 
 def _opened(turn: RunningTurn, offset: int, item: OpenItem) -> RunningTurn:
     return replace(turn, step_items=(*turn.step_items, offset), items=turn.items | {offset: item})
+
+
+def _whole_arguments(turn: RunningTurn, fact: events.ToolCallRequested) -> str:
+    item = turn.items.get(fact.item)
+    return joined(item.text) if fact.truncated and item and item.text else fact.arguments
 
 
 def _without(things: dict[int, _Open], key: int) -> dict[int, _Open]:

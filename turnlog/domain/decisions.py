@@ -113,7 +113,7 @@ def _submit(command: commands.SubmitMessage, state: Conversation, at: str) -> li
     if busy:
         return [queued]
     turn = QueuedTurn(turn_id=command.turn_id, overrides=command.overrides)
-    return [queued, start(turn, configuration, at)]
+    return [queued, start(turn, configuration, at, command.node)]
 
 
 def _existing(state: Conversation, if_match: int | None) -> Configuration:

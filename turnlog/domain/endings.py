@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 
 from turnlog.domain import events
-from turnlog.domain.codec import fit
+from turnlog.domain.codec import escape_line_ends, fit
 from turnlog.domain.conversation import OpenItem, RunningTurn, joined
 from turnlog.domain.events import Fact
 from turnlog.domain.values import ProviderData, ToolCallStatus
@@ -30,7 +30,9 @@ def ending(
         "partial": partial,
         "provider_data": provider_data,
     }
-    spare = 0 if provider_data is None else len(msgspec.json.encode(provider_data))
+    spare = 0
+    if provider_data is not None:
+        spare = len(escape_line_ends(msgspec.json.encode(provider_data)))
     text, cut = _bounded(joined(item.text), spare)
     match item.kind:
         case "thinking":

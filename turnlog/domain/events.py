@@ -86,6 +86,7 @@ class TurnStarted(_InTurn, frozen=True, kw_only=True, tag="turn.started"):
     model_provider_api: str
     model: str
     attempt: int
+    node: str = ""
 
 
 class TurnSteered(_InTurn, frozen=True, kw_only=True, tag="turn.steered"):

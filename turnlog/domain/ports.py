@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from typing import Any, Protocol
 from uuid import UUID
 
@@ -109,10 +109,10 @@ class Hints(Protocol):
 class ModelProvider(Protocol):
     """A model's API."""
 
-    def stream(self, request: ModelRequest) -> AsyncIterator[ModelPart]:
+    def stream(self, request: ModelRequest) -> AsyncGenerator[ModelPart, None]:
         """The parts of one answer; the last is `StepFinished`.
 
-        Raises `ModelFailed`. Closing the iterator hangs up.
+        Raises `ModelFailed`. Closing the generator hangs up.
         """
 
 

@@ -40,7 +40,7 @@ def run(command: commands.RunnerCommand, state: Conversation, at: str) -> list[F
             return [_item_started(turn, command, state.offset + 1, at)]
         case commands.CompleteItem():
             given = _given_by(turn.settings, command)
-            return [ending(turn, turn.step_items[command.item], at, provider_data=given)]
+            return [ending(turn, _item(turn, command), at, provider_data=given)]
         case commands.CompleteStep():
             return _step_completed(turn, command, at)
         case commands.CompleteToolCall():
@@ -51,17 +51,17 @@ def run(command: commands.RunnerCommand, state: Conversation, at: str) -> list[F
             ended = events.TurnCompleted(
                 at=at, turn_id=turn.turn_id, result=answer, usage=turn.usage
             )
-            return [*closings(turn, at), ended, *_next(state, at)]
+            return [*closings(turn, at), ended, *_next(state, turn, at)]
         case commands.FailTurn():
             failed = events.TurnFailed(
                 at=at, turn_id=turn.turn_id, error=command.error, usage=turn.usage + command.usage
             )
-            return [*closings(turn, at), failed, *_next(state, at)]
+            return [*closings(turn, at), failed, *_next(state, turn, at)]
         case _:
             assert_never(command)
 
 
-def start(turn: QueuedTurn, configuration: Configuration, at: str) -> events.TurnStarted:
+def start(turn: QueuedTurn, configuration: Configuration, at: str, node: str) -> events.TurnStarted:
     """The start of a turn that waited, with the model that its conversation has now."""
     settings = overridden(configuration, turn.overrides)
     return events.TurnStarted(
@@ -71,13 +71,15 @@ def start(turn: QueuedTurn, configuration: Configuration, at: str) -> events.Tur
         model_provider_api=settings.model_provider_api,
         model=settings.model,
         attempt=1,
+        node=node,
     )
 
 
-def _next(state: Conversation, at: str) -> list[Fact]:
+def _next(state: Conversation, turn: RunningTurn, at: str) -> list[Fact]:
+    """The turn that waits longest starts where the one before it ended."""
     if not state.queue or state.configuration is None:
         return []
-    return [start(state.queue[0], state.configuration, at)]
+    return [start(state.queue[0], state.configuration, at, turn.node)]
 
 
 def _item_started(
@@ -103,7 +105,7 @@ def _item_started(
 
 
 def _delta(turn: RunningTurn, command: commands.AppendText) -> events.Delta:
-    offset = turn.step_items[command.item]
+    offset = _item(turn, command)
     match turn.items[offset].kind:
         case "thinking":
             return events.ThinkingDelta(item=offset, delta=command.text)
@@ -125,6 +127,15 @@ def _step_completed(turn: RunningTurn, command: commands.CompleteStep, at: str) 
         provider_response_id=command.response_id,
     )
     return [*(ending(turn, offset, at, partial=True) for offset in turn.items), completed]
+
+
+def _item(turn: RunningTurn, command: commands.AppendText | commands.CompleteItem) -> int:
+    """The offset of the open item that a command names by its number within the step."""
+    if 0 <= command.item < len(turn.step_items):
+        offset = turn.step_items[command.item]
+        if offset in turn.items:
+            return offset
+    raise NotFound(thing="open item", id=command.item)
 
 
 def _call(turn: RunningTurn, command: commands.AppendOutput | commands.CompleteToolCall) -> int:

@@ -1,0 +1,164 @@
+-- The write path: what the nodes want to append to conversations of one bucket, in one commit.
+--
+-- Arrays stand side by side: some have one element for each append, those of an event, a
+-- listed row or a turn say in their first member to which append (from 1) they belong. A
+-- conversation appears once. Answers, for each append, whether its events are in the log.
+--
+-- It needs READ COMMITTED: every statement sees what was committed before it, and so
+-- all that was written under the lock on the bucket's row, which is taken first.
+--
+-- The plans are the function's own affair. They are made when the tables may be empty and
+-- kept while these grow, and arrays of unknown length are thought to be short: so only
+-- plans that go through the keys are let in.
+CREATE FUNCTION append_batch(
+    the_bucket smallint,
+    buckets integer,
+    -- one for each append
+    ids uuid[],
+    tenants text[],
+    secrets bytea[],
+    expected bigint[],
+    expected_hashes bytea[],
+    heads bigint[],
+    hashes bytea[],
+    -- one for each event
+    event_appends integer[],
+    offsets bigint[],
+    topics text[],
+    states bytea[],
+    event_turns uuid[],
+    ats bigint[],
+    event_hashes bytea[],
+    -- one for each row of the list
+    listed_appends integer[],
+    created_ats bigint[],
+    updated_ats bigint[],
+    statuses text[],
+    agent_roles text[],
+    tag_arrays text[],
+    deletions boolean[],
+    documents bytea[],
+    -- one for each row of a turn
+    turn_appends integer[],
+    turn_ids uuid[],
+    turn_statuses text[],
+    first_offsets bigint[],
+    last_offsets bigint[]
+) RETURNS boolean[]
+LANGUAGE plpgsql
+SET enable_seqscan = off
+SET enable_hashjoin = off
+SET enable_mergejoin = off
+AS $$
+DECLARE
+    base bigint;
+    won boolean[];
+    answer boolean[];
+BEGIN
+    UPDATE feed_heads SET position = position + cardinality(topics)
+    WHERE bucket = the_bucket
+    RETURNING position - cardinality(topics) INTO STRICT base;
+
+    won := ARRAY(
+        SELECT CASE
+            WHEN h.head IS NULL THEN asked.expected = 0
+            ELSE h.head = asked.expected AND h.hash = asked.expected_hash
+        END
+        FROM unnest(ids, expected, expected_hashes) WITH ORDINALITY
+            AS asked (id, expected, expected_hash, n)
+        LEFT JOIN conversation_heads h
+            ON h.bucket = the_bucket AND h.conversation_id = asked.id
+        ORDER BY asked.n
+    );
+    answer := won;
+
+    IF false = ANY (won) THEN
+        -- Lost, or written before by a commit whose outcome the writer did not learn?
+        answer := ARRAY(
+            SELECT won[asked.n] OR EXISTS (
+                SELECT FROM stored_events e
+                WHERE e.bucket = the_bucket
+                    AND e.originator_id = asked.id
+                    AND e.originator_version = asked.head
+                    AND e.hash = asked.hash
+            )
+            FROM unnest(ids, heads, hashes) WITH ORDINALITY AS asked (id, head, hash, n)
+            ORDER BY asked.n
+        );
+        UPDATE feed_heads
+        SET position = base + (SELECT count(*) FROM unnest(event_appends) AS e (n) WHERE won[e.n])
+        WHERE bucket = the_bucket;
+    END IF;
+
+    UPDATE conversation_heads h SET head = asked.head, hash = asked.hash
+    FROM unnest(ids, expected, heads, hashes) WITH ORDINALITY
+        AS asked (id, expected, head, hash, n)
+    WHERE h.bucket = the_bucket
+        AND h.conversation_id = asked.id
+        AND h.head = asked.expected
+        AND won[asked.n];
+
+    IF 0 = ANY (expected) THEN
+        INSERT INTO conversation_heads (bucket, conversation_id, tenant_id, head, hash)
+        SELECT the_bucket, asked.id, asked.tenant_id, asked.head, asked.hash
+        FROM unnest(ids, tenants, expected, heads, hashes) WITH ORDINALITY
+            AS asked (id, tenant_id, expected, head, hash, n)
+        WHERE asked.expected = 0 AND won[asked.n];
+
+        INSERT INTO conversation_secrets (bucket, conversation_id, secret)
+        SELECT the_bucket, asked.id, asked.secret
+        FROM unnest(ids, secrets, expected) WITH ORDINALITY AS asked (id, secret, expected, n)
+        WHERE asked.expected = 0 AND won[asked.n];
+    END IF;
+
+    INSERT INTO stored_events (
+        bucket, originator_id, originator_version, notification_id,
+        tenant_id, turn_id, at, topic, hash, state
+    )
+    SELECT
+        the_bucket, ids[e.n], e.version,
+        (base + row_number() OVER (ORDER BY e.place)) * buckets + the_bucket,
+        tenants[e.n], e.turn_id, e.at, e.topic, e.hash, e.state
+    FROM unnest(event_appends, offsets, topics, states, event_turns, ats, event_hashes)
+        WITH ORDINALITY AS e (n, version, topic, state, turn_id, at, hash, place)
+    WHERE won[e.n];
+
+    IF cardinality(listed_appends) > 0 THEN
+        INSERT INTO conversations (
+            bucket, conversation_id, tenant_id, created_at, updated_at,
+            status, agent_role, tags, deleted, document
+        )
+        SELECT
+            the_bucket, ids[c.n], tenants[c.n], c.created_at, c.updated_at,
+            c.status, c.agent_role, c.tags::text[], c.deleted, c.document
+        FROM unnest(
+            listed_appends, created_ats, updated_ats,
+            statuses, agent_roles, tag_arrays, deletions, documents
+        ) AS c (n, created_at, updated_at, status, agent_role, tags, deleted, document)
+        WHERE won[c.n]
+        ON CONFLICT (bucket, conversation_id) DO UPDATE SET
+            created_at = excluded.created_at,
+            updated_at = excluded.updated_at,
+            status = excluded.status,
+            agent_role = excluded.agent_role,
+            tags = excluded.tags,
+            deleted = excluded.deleted,
+            document = excluded.document;
+    END IF;
+
+    IF cardinality(turn_appends) > 0 THEN
+        INSERT INTO turns (bucket, turn_id, conversation_id, status, first_offset, last_offset)
+        SELECT the_bucket, t.turn_id, ids[t.n], t.status, t.first_offset, t.last_offset
+        FROM unnest(turn_appends, turn_ids, turn_statuses, first_offsets, last_offsets)
+            AS t (n, turn_id, status, first_offset, last_offset)
+        WHERE won[t.n]
+        ON CONFLICT (bucket, turn_id) DO UPDATE SET
+            status = excluded.status,
+            first_offset = excluded.first_offset,
+            last_offset = excluded.last_offset;
+    END IF;
+
+    RETURN answer;
+END;
+$$;
+COMMENT ON FUNCTION append_batch IS 'Called by turnlog/adapters/postgres/store.py.';

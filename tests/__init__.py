@@ -1,0 +1,1 @@
+"""What turnlog promises, written down so that it can be run."""

@@ -1,0 +1,1 @@
+"""The projections: folds and encoders, tried on logs written for the purpose."""

@@ -1,0 +1,1 @@
+"""The built-in tools: real files, real links, real pipes."""

@@ -1,0 +1,22 @@
+"""Calling a tool as a turn does."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from turnlog.domain.errors import ToolFailed
+from turnlog.domain.ports import Tool
+
+
+async def call(tool: Tool, **arguments: Any) -> str:
+    """What the model is told."""
+    return await tool.run(arguments, "call-1", lambda _: None)
+
+
+async def refusal(tool: Tool, **arguments: Any) -> str:
+    """What the model is told when the call fails, as it must."""
+    with pytest.raises(ToolFailed) as failed:
+        await call(tool, **arguments)
+    return str(failed.value)

@@ -1,0 +1,65 @@
+"""A workspace on a real disk, with something beside it that nobody may see."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from turnlog.adapters.tools import ListFiles, ReadFile, SearchFiles, Workspace
+from turnlog.adapters.tools.beneath import HANDLE, Opener, best_opener
+from turnlog.adapters.tools.beneath import open_by_kernel as by_kernel
+from turnlog.adapters.tools.beneath import open_step_by_step as step_by_step
+
+SECRET = "the operator's secret"
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """The workspace's folder."""
+    folder = tmp_path / "workspace"
+    folder.mkdir()
+    return folder
+
+
+@pytest.fixture
+def outside(tmp_path: Path) -> Path:
+    """A folder beside the workspace, with `file.txt` in it."""
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    (outside / "file.txt").write_text(SECRET)
+    return outside
+
+
+@pytest.fixture(params=[by_kernel, step_by_step], ids=["by kernel", "step by step"])
+def opener(request: pytest.FixtureRequest, tmp_path: Path) -> Opener:
+    """Both ways to stay beneath a folder."""
+    opener: Opener = request.param
+    descriptor = os.open(tmp_path, HANDLE)
+    try:
+        if opener is by_kernel and best_opener(descriptor) is not by_kernel:
+            pytest.skip("this kernel has no openat2")
+    finally:
+        os.close(descriptor)
+    return opener
+
+
+@pytest.fixture
+def workspace(folder: Path) -> Workspace:
+    return Workspace(folder)
+
+
+@pytest.fixture
+def read_file(workspace: Workspace) -> ReadFile:
+    return ReadFile(workspace)
+
+
+@pytest.fixture
+def list_files(workspace: Workspace) -> ListFiles:
+    return ListFiles(workspace)
+
+
+@pytest.fixture
+def search_files(workspace: Workspace) -> SearchFiles:
+    return SearchFiles(workspace)

@@ -1,0 +1,172 @@
+"""The reference of what a store promises, in memory: for `--ephemeral`, and to compare with."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from uuid import UUID
+
+from msgspec.structs import replace
+
+from turnlog.adapters.batches import check
+from turnlog.domain.codec import DELTA_TOPICS
+from turnlog.domain.identity import bucket_of
+from turnlog.domain.records import (
+    Append,
+    Blob,
+    ConversationRow,
+    Entry,
+    Head,
+    Listed,
+    ListQuery,
+    TurnRow,
+)
+
+
+class MemoryStore:
+    """The log and its inline projections (`EventStore` and `Views`)."""
+
+    def __init__(self, buckets: int = 8) -> None:
+        self._feeds: list[list[tuple[UUID, Entry]]] = [[] for _ in range(buckets)]
+        self._heads: dict[UUID, Head] = {}
+        self._logs: dict[UUID, list[Entry]] = {}
+        self._conversations: dict[UUID, ConversationRow] = {}
+        self._turns: dict[UUID, TurnRow] = {}
+
+    @property
+    def buckets(self) -> int:
+        return len(self._feeds)
+
+    async def append(self, bucket: int, appends: Sequence[Append]) -> list[bool]:
+        check(bucket, appends, self.buckets)
+        return [self._append(bucket, append) for append in appends]
+
+    def _append(self, bucket: int, append: Append) -> bool:
+        conversation_id = append.conversation_id
+        log = self._logs.get(conversation_id, [])
+        if len(log) != append.head.offset:
+            return False
+        last = append.entries[-1]
+        head = self._heads.get(conversation_id, append.head)
+        self._heads[conversation_id] = replace(head, offset=last.offset, hash=last.hash)
+        self._logs[conversation_id] = log
+        for entry in append.entries:
+            entry = replace(entry, hash=b"")
+            log.append(entry)
+            self._feeds[bucket].append((conversation_id, entry))
+        if append.conversation is not None:
+            self._conversations[conversation_id] = append.conversation
+        self._turns.update({turn.turn_id: turn for turn in append.turns})
+        return True
+
+    async def head(self, conversation_id: UUID) -> Head | None:
+        return self._heads.get(conversation_id)
+
+    async def read(
+        self,
+        conversation_id: UUID,
+        *,
+        after: int = 0,
+        until: int | None = None,
+        limit: int | None = None,
+        turn_id: UUID | None = None,
+        deltas: bool = True,
+    ) -> list[Entry]:
+        entries = [
+            entry
+            for entry in self._logs.get(conversation_id, [])[after:until]
+            if (turn_id is None or entry.turn_id == turn_id)
+            and (deltas or entry.topic not in DELTA_TOPICS)
+        ]
+        return entries[:limit]
+
+    async def feed(self, bucket: int, *, after: int, limit: int) -> list[tuple[int, UUID, Entry]]:
+        places = self._feeds[bucket][after : after + limit]
+        return [(position, *place) for position, place in enumerate(places, after + 1)]
+
+    async def positions(self) -> list[int]:
+        return [len(feed) for feed in self._feeds]
+
+    async def conversation(self, conversation_id: UUID) -> Listed | None:
+        row = self._conversations.get(conversation_id)
+        return None if row is None else self._listed(row)
+
+    async def conversations(self, query: ListQuery) -> list[Listed]:
+        rows = [row for row in self._conversations.values() if self._is_wanted(row, query)]
+        rows.sort(key=_age, reverse=True)
+        return [self._listed(row) for row in rows[: query.limit]]
+
+    async def turn(self, turn_id: UUID) -> TurnRow | None:
+        return self._turns.get(turn_id)
+
+    async def turns(
+        self, conversation_id: UUID, *, limit: int, before: int | None = None
+    ) -> list[TurnRow]:
+        turns = [
+            turn
+            for turn in self._turns.values()
+            if turn.conversation_id == conversation_id
+            and (before is None or turn.first_offset < before)
+        ]
+        turns.sort(key=lambda turn: turn.first_offset, reverse=True)
+        return turns[:limit]
+
+    async def unfinished(self, bucket: int) -> list[TurnRow]:
+        turns = [
+            turn
+            for turn in self._turns.values()
+            if turn.last_offset is None and bucket_of(turn.turn_id, self.buckets) == bucket
+        ]
+        return sorted(turns, key=lambda turn: turn.turn_id)
+
+    def _is_wanted(self, row: ConversationRow, query: ListQuery) -> bool:
+        return (
+            not row.deleted
+            and self._heads[row.conversation_id].tenant_id == query.tenant_id
+            and (query.before is None or _age(row) < query.before)
+            and set(query.tags) <= set(row.tags)
+            and query.agent_role in (None, row.agent_role)
+            and query.status in (None, row.status)
+        )
+
+    def _listed(self, row: ConversationRow) -> Listed:
+        return Listed(row=row, offset=self._heads[row.conversation_id].offset)
+
+
+class MemoryBlobs:
+    """Bytes beside the log."""
+
+    def __init__(self) -> None:
+        self._blobs: dict[tuple[UUID, str], Blob] = {}
+
+    async def put(self, conversation_id: UUID, blob: Blob) -> None:
+        self._blobs.setdefault((conversation_id, blob.sha256), blob)
+
+    async def get(self, conversation_id: UUID, sha256: str) -> Blob | None:
+        return self._blobs.get((conversation_id, sha256))
+
+
+class MemoryHints:
+    """Words that a node says to itself."""
+
+    def __init__(self) -> None:
+        self._hearers: list[Callable[[UUID, int], None]] = []
+
+    async def say(self, moved: dict[UUID, int]) -> None:
+        for hear in tuple(self._hearers):
+            for conversation_id, offset in moved.items():
+                hear(conversation_id, offset)
+
+    async def listen(
+        self, hear: Callable[[UUID, int], None], reconnected: Callable[[], None]
+    ) -> None:
+        self._hearers.append(hear)
+        try:
+            reconnected()
+            await asyncio.Event().wait()
+        finally:
+            self._hearers.remove(hear)
+
+
+def _age(row: ConversationRow) -> tuple[int, UUID]:
+    return row.created_at, row.conversation_id

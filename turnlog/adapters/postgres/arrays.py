@@ -1,0 +1,73 @@
+"""A batch of appends as the arrays that the SQL function `append_batch` takes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from turnlog.domain.codec import well_formed
+from turnlog.domain.records import Append
+
+_TYPES = """
+smallint integer
+uuid[] text[] bytea[] bigint[] bytea[] bigint[] bytea[]
+integer[] bigint[] text[] bytea[] uuid[] bigint[] bytea[]
+integer[] bigint[] bigint[] text[] text[] text[] boolean[] bytea[]
+integer[] uuid[] text[] bigint[] bigint[]
+"""
+
+APPEND = "SELECT append_batch({})".format(
+    ", ".join(f"${n}::{kind}" for n, kind in enumerate(_TYPES.split(), 1))
+)
+
+
+def arrays(appends: Sequence[Append]) -> list[list[Any]]:
+    """The arguments of `APPEND` after the bucket and the number of buckets."""
+    entries = [(n, entry) for n, append in enumerate(appends, 1) for entry in append.entries]
+    listed = [(n, row) for n, append in enumerate(appends, 1) if (row := append.conversation)]
+    turns = [
+        (n, turn)
+        for n, append in enumerate(appends, 1)
+        # The last of an id counts; to the database, two would be an error.
+        for turn in {turn.turn_id: turn for turn in append.turns}.values()
+    ]
+    return [
+        [append.conversation_id for append in appends],
+        [append.head.tenant_id for append in appends],
+        [None if append.head.offset else append.head.secret for append in appends],
+        [append.head.offset for append in appends],
+        [append.head.hash for append in appends],
+        [append.entries[-1].offset for append in appends],
+        [append.entries[-1].hash for append in appends],
+        [n for n, _ in entries],
+        [entry.offset for _, entry in entries],
+        [entry.topic for _, entry in entries],
+        [entry.state for _, entry in entries],
+        [entry.turn_id for _, entry in entries],
+        [entry.at for _, entry in entries],
+        [entry.hash for _, entry in entries],
+        [n for n, _ in listed],
+        [row.created_at for _, row in listed],
+        [row.updated_at for _, row in listed],
+        [row.status for _, row in listed],
+        [row.agent_role and storable(row.agent_role) for _, row in listed],
+        [_array(row.tags) for _, row in listed],
+        [row.deleted for _, row in listed],
+        [row.document for _, row in listed],
+        [n for n, _ in turns],
+        [turn.turn_id for _, turn in turns],
+        [turn.status for _, turn in turns],
+        [turn.first_offset for _, turn in turns],
+        [turn.last_offset for _, turn in turns],
+    ]
+
+
+def storable(text: str) -> str:
+    """Text as PostgreSQL can hold it: U+0000 and lone surrogates become U+FFFD."""
+    return well_formed(text).replace("\0", "\ufffd")
+
+
+def _array(texts: Sequence[str]) -> str:
+    """Texts as PostgreSQL writes an array; arrays of arrays could not differ in length."""
+    escaped = (storable(text).replace("\\", "\\\\").replace('"', '\\"') for text in texts)
+    return "{" + ",".join(f'"{text}"' for text in escaped) + "}"

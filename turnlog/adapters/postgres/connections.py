@@ -1,0 +1,104 @@
+"""Connections to the database: few, bounded in time, and honest about what may have happened."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import asyncpg
+
+from turnlog.adapters.postgres.outages import is_outage
+from turnlog.domain.errors import StoreUnavailable
+
+_SETTINGS = {
+    "application_name": "turnlog",
+    "default_transaction_isolation": "read committed",
+    "jit": "off",
+    # Of each query there are few plans, but tables grow and tags differ: a plan that was
+    # made when a table was empty, or for a tag that is rare, must not be kept.
+    "plan_cache_mode": "force_custom_plan",
+}
+
+_SYNCHRONOUS = """
+SELECT set_config('synchronous_commit', 'on', false)
+WHERE current_setting('synchronous_commit') = 'off'
+"""
+
+
+class Connections:
+    """A bounded pool. `patience` is how long, in seconds, to wait for a connection, and
+    again for an answer."""
+
+    def __init__(self, pool: asyncpg.Pool, patience: float) -> None:
+        self._pool = pool
+        self.patience = patience
+
+    async def value(self, statement: str, *arguments: Any) -> Any:
+        """The value that a statement gives, executed once, in a transaction of its own.
+
+        Raises what the driver raises; `is_outage` says whether it may have been done.
+        """
+        async with self._pool.acquire(timeout=self.patience) as connection:
+            return await connection.fetchval(statement, *arguments, timeout=self.patience)
+
+    async def rows(self, query: str, *arguments: Any) -> list[asyncpg.Record]:
+        """What a query finds. A lost connection costs a second try; then `StoreUnavailable`."""
+        try:
+            return await self._fetch(query, *arguments)
+        except Exception as error:
+            if not is_outage(error) or isinstance(error, TimeoutError):
+                raise _translated(error) from error
+        try:
+            return await self._fetch(query, *arguments)
+        except Exception as error:
+            raise _translated(error) from error
+
+    async def row(self, query: str, *arguments: Any) -> asyncpg.Record | None:
+        """The first row, or None."""
+        rows = await self.rows(query, *arguments)
+        return rows[0] if rows else None
+
+    async def _fetch(self, query: str, *arguments: Any) -> list[asyncpg.Record]:
+        async with self._pool.acquire(timeout=self.patience) as connection:
+            return await connection.fetch(query, *arguments, timeout=self.patience)
+
+
+@asynccontextmanager
+async def open_connections(
+    url: str, *, size: int, patience: float = 10.0
+) -> AsyncIterator[Connections]:
+    """At most `size` connections to the database, made when they are needed."""
+    pool = asyncpg.create_pool(
+        url,
+        min_size=0,
+        max_size=size,
+        max_queries=math.inf,  # type: ignore[arg-type] # the stubs say int; the driver compares
+        max_inactive_connection_lifetime=0,
+        timeout=patience,
+        server_settings=_SETTINGS,
+        init=_begin,
+        reset=_keep,
+    )
+    await pool
+    try:
+        yield Connections(pool, patience)
+    finally:
+        try:
+            await asyncio.wait_for(pool.close(), timeout=patience)
+        except TimeoutError:
+            pool.terminate()
+
+
+async def _begin(connection: asyncpg.Connection) -> None:
+    await connection.execute(_SYNCHRONOUS)
+
+
+async def _keep(connection: object) -> None:
+    """No statement of ours leaves anything behind: no need for a round trip that tidies up."""
+
+
+def _translated(error: Exception) -> Exception:
+    return StoreUnavailable() if is_outage(error) else error

@@ -1,0 +1,119 @@
+"""The inline projections in PostgreSQL; `append_batch` writes them."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+import asyncpg
+
+from turnlog.adapters.postgres.arrays import storable
+from turnlog.adapters.postgres.connections import Connections
+from turnlog.domain.identity import bucket_of
+from turnlog.domain.records import ConversationRow, Listed, ListQuery, TurnRow
+
+LISTED = """
+SELECT c.conversation_id, c.created_at, c.updated_at, c.status, c.agent_role, c.tags,
+    c.deleted, c.document, h.head
+FROM conversations c
+JOIN conversation_heads h USING (bucket, conversation_id)
+"""
+
+CONVERSATION = LISTED + "WHERE c.bucket = $1 AND c.conversation_id = $2"
+
+CONVERSATIONS = LISTED + "WHERE NOT c.deleted AND c.tenant_id = $1"
+NEWEST_FIRST = " ORDER BY c.created_at DESC, c.conversation_id DESC LIMIT $2"
+
+TURN = """
+SELECT turn_id, conversation_id, status, first_offset, last_offset
+FROM turns
+WHERE bucket = $1 AND """
+
+ONE_TURN = TURN + "turn_id = $2"
+TURNS = TURN + "conversation_id = $2 AND first_offset < $3 ORDER BY first_offset DESC LIMIT $4"
+UNFINISHED = TURN + "last_offset IS NULL ORDER BY turn_id"
+
+_NO_END = 2**63 - 1
+
+
+class PostgresViews:
+    """`Views`."""
+
+    def __init__(self, readers: Connections, buckets: int) -> None:
+        self._readers = readers
+        self._buckets = buckets
+
+    async def conversation(self, conversation_id: UUID) -> Listed | None:
+        bucket = bucket_of(conversation_id, self._buckets)
+        row = await self._readers.row(CONVERSATION, bucket, conversation_id)
+        return None if row is None else _listed(row)
+
+    async def conversations(self, query: ListQuery) -> list[Listed]:
+        statement, arguments = list_query(query)
+        return [_listed(row) for row in await self._readers.rows(statement, *arguments)]
+
+    async def turn(self, turn_id: UUID) -> TurnRow | None:
+        row = await self._readers.row(ONE_TURN, bucket_of(turn_id, self._buckets), turn_id)
+        return None if row is None else _turn(row)
+
+    async def turns(
+        self, conversation_id: UUID, *, limit: int, before: int | None = None
+    ) -> list[TurnRow]:
+        bucket = bucket_of(conversation_id, self._buckets)
+        before = _NO_END if before is None else before
+        rows = await self._readers.rows(TURNS, bucket, conversation_id, before, limit)
+        return [_turn(row) for row in rows]
+
+    async def unfinished(self, bucket: int) -> list[TurnRow]:
+        return [_turn(row) for row in await self._readers.rows(UNFINISHED, bucket)]
+
+
+def list_query(query: ListQuery) -> tuple[str, list[Any]]:
+    """The statement for a page of the list, with only the conditions that were asked for."""
+    statement, arguments = CONVERSATIONS, [query.tenant_id, query.limit]
+
+    def where(condition: str, *values: Any) -> None:
+        nonlocal statement
+        first = len(arguments) + 1
+        arguments.extend(values)
+        numbers = (f"${n}" for n in range(first, first + len(values)))
+        statement += " AND " + condition.format(*numbers)
+
+    if query.before is not None:
+        where("(c.created_at, c.conversation_id) < ({}, {})", *query.before)
+    if query.tags:
+        where("c.tags <> '{{}}' AND c.tags @> {}", [storable(tag) for tag in query.tags])
+    if query.agent_role is not None:
+        where("c.agent_role = {}", storable(query.agent_role))
+    if query.status is not None:
+        where("c.status = {}", query.status)
+        if query.status != "idle":
+            statement += " AND c.status <> 'idle'"
+    return statement + NEWEST_FIRST, arguments
+
+
+def _listed(row: asyncpg.Record) -> Listed:
+    conversation_id, created_at, updated_at, status, agent_role, tags, deleted, document, head = row
+    return Listed(
+        row=ConversationRow(
+            conversation_id=conversation_id,
+            created_at=created_at,
+            updated_at=updated_at,
+            status=status,
+            agent_role=agent_role,
+            tags=tuple(tags),
+            deleted=deleted,
+            document=document,
+        ),
+        offset=head,
+    )
+
+
+def _turn(row: asyncpg.Record) -> TurnRow:
+    return TurnRow(
+        turn_id=row["turn_id"],
+        conversation_id=row["conversation_id"],
+        status=row["status"],
+        first_offset=row["first_offset"],
+        last_offset=row["last_offset"],
+    )

@@ -1,0 +1,254 @@
+"""The log over HTTP: server-sent events, a JSON page, or NDJSON, by `Accept`."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from typing import Literal
+from uuid import UUID
+
+from aiohttp import web
+from aiohttp.http_writer import StreamWriter
+from msgspec import Struct
+
+from turnlog.domain.errors import CursorAhead, InvalidInput, NotFound, StoreUnavailable
+from turnlog.domain.records import Entry, TurnRow
+from turnlog.http.streams import Stream, Streams
+from turnlog.projections import cursor as cursors
+from turnlog.projections import frames, pages
+from turnlog.projections.context import Context
+from turnlog.projections.view import View, view_of
+from turnlog.runtime.application import Turnlog
+
+MAX_STREAMS = 20_000
+PAGE_EVENTS = 1000
+PAGE_BYTES = 4 << 20
+BATCH = 256
+
+Form = Literal["sse", "json", "ndjson"]
+_FORMS: dict[str, Form] = {
+    "text/event-stream": "sse",
+    "application/x-ndjson": "ndjson",
+    "application/json": "json",
+}
+_SSE_HEADERS = {
+    "Content-Type": "text/event-stream; charset=utf-8",
+    "Cache-Control": "no-cache, no-transform",
+    "X-Accel-Buffering": "no",
+}
+
+
+class Place(Struct, frozen=True, kw_only=True):
+    """Where a reading begins, in which view, and where the log ends now."""
+
+    conversation_id: UUID
+    view: View
+    after: int
+    head: int
+    follow: bool
+
+
+class LogHandlers:
+    """Reads logs for `GET …/events` and `GET …/stream-events`."""
+
+    def __init__(self, turnlog: Turnlog, streams: Streams, default_dialect: str) -> None:
+        self._turnlog = turnlog
+        self._store = turnlog.parts.store
+        self._views = turnlog.parts.views
+        self._streams = streams
+        self._default_dialect = default_dialect
+
+    def routes(self) -> list[web.RouteDef]:
+        """The routes of the log."""
+        return [
+            web.get("/conversations/{id}/events", self.conversation, allow_head=False),
+            web.get("/turns/{id}/stream-events", self.turn, allow_head=False),
+        ]
+
+    async def conversation(self, request: web.Request) -> web.StreamResponse:
+        """A conversation's log."""
+        form = _form(request, default="json")
+        try:
+            return await self._conversation(request, form)
+        except StoreUnavailable:
+            if form != "sse":
+                raise
+            return await _unavailable(request, "the database is away")
+
+    async def turn(self, request: web.Request) -> web.StreamResponse:
+        """A turn's part of its conversation's log, as server-sent events only."""
+        if _form(request, default="sse") != "sse":
+            raise web.HTTPNotAcceptable(text="A turn's events are sent as text/event-stream.")
+        try:
+            return await self._turn(request)
+        except StoreUnavailable:
+            return await _unavailable(request, "the database is away")
+
+    async def _conversation(self, request: web.Request, form: Form) -> web.StreamResponse:
+        conversation_id = _id(request, "conversation")
+        listed = await self._views.conversation(conversation_id)
+        if listed is None or listed.row.deleted:
+            raise NotFound(thing="conversation", id=conversation_id)
+        place = self._place(request, conversation_id, None, head=listed.offset)
+        if form == "json":
+            return await self._page(request, place)
+        if form == "ndjson":
+            return await self._lines(request, place)
+        return await self._stream(request, place)
+
+    async def _turn(self, request: web.Request) -> web.StreamResponse:
+        turn_id = _id(request, "turn")
+        row = await self._views.turn(turn_id)
+        listed = None if row is None else await self._views.conversation(row.conversation_id)
+        if row is None or listed is None or listed.row.deleted:
+            raise NotFound(thing="turn", id=turn_id)
+        place = self._place(request, row.conversation_id, row, head=listed.offset)
+        if row.last_offset is not None and place.after >= row.last_offset:
+            return web.Response(status=204)
+        return await self._stream(request, place)
+
+    def _place(
+        self, request: web.Request, conversation_id: UUID, turn: TurnRow | None, *, head: int
+    ) -> Place:
+        query = request.query
+        word = request.headers.get("Last-Event-ID") or query.get("after", "0")
+        parsed = cursors.parse(word)
+        after = head if parsed == "latest" else parsed
+        if after > head:
+            raise CursorAhead(cursor=after, head=head)
+        if turn is not None:
+            after = max(after, turn.first_offset - 1)
+        return Place(
+            conversation_id=conversation_id,
+            view=view_of(
+                dialect_name=query.get("dialect", self._default_dialect),
+                types=query.get("types"),
+                thinking=query.get("thinkingLevel") or query.get("thinkingFormat"),
+                tools=query.get("toolLevel") or query.get("toolFormat"),
+                turn_id=None if turn is None else turn.turn_id,
+            ),
+            after=after,
+            head=head,
+            follow=_flag(query.get("follow", "true")),
+        )
+
+    async def _stream(self, request: web.Request, place: Place) -> web.StreamResponse:
+        if self._streams.draining or len(self._streams) >= MAX_STREAMS:
+            return await _unavailable(request, "this node takes no more streams just now")
+        tail = self._turnlog.tails.open(place.conversation_id)
+        try:
+            context = Context()
+            if place.view.needs_context:
+                context = await tail.context(self._store)
+            response = web.StreamResponse(headers=_SSE_HEADERS)
+            _without_length(request, response)
+            writer = await response.prepare(request)
+            if request.transport is None or not isinstance(writer, StreamWriter):
+                return response
+            stream = Stream(
+                request.transport, writer, tail, place.view, place.after, follow=place.follow
+            )
+            self._streams.add(stream)
+            try:
+                await stream.run(self._store, context)
+            except StoreUnavailable:
+                pass  # the reader comes back, and its cursor is good
+            finally:
+                self._streams.remove(stream)
+            return response
+        finally:
+            self._turnlog.tails.close(tail)
+
+    async def _page(self, request: web.Request, place: Place) -> web.Response:
+        limit = _limit(request.query.get("limit"))
+        lines: list[bytes] = []
+        size, last, seen = 0, place.after, 0
+        async for entry in self._entries(place, limit):
+            if place.view.includes(entry):
+                lines.append(pages.line(entry))
+                size += len(entry.state)
+            last, seen = entry.offset, seen + 1
+            if size > PAGE_BYTES:
+                break
+        body = b'{"events":[%b],"nextAfter":%d,"head":%d}' % (b",".join(lines), last, place.head)
+        return web.Response(body=body, content_type="application/json", charset="utf-8")
+
+    async def _lines(self, request: web.Request, place: Place) -> web.StreamResponse:
+        response = web.StreamResponse(headers={"Content-Type": "application/x-ndjson"})
+        _without_length(request, response)
+        await response.prepare(request)
+        lines: list[bytes] = []
+        async for entry in self._entries(place):
+            if place.view.includes(entry):
+                lines.append(pages.line(entry) + b"\n")
+            if len(lines) == BATCH:
+                await response.write(b"".join(lines))
+                lines.clear()
+        await response.write(b"".join(lines))
+        return response
+
+    async def _entries(self, place: Place, limit: int | None = None) -> AsyncIterator[Entry]:
+        """The log from the place to its end as it was, or so many entries of it."""
+        after, left = place.after, limit
+        while left is None or left > 0:
+            entries = await self._store.read(
+                place.conversation_id,
+                after=after,
+                until=place.head,
+                limit=BATCH if left is None else min(BATCH, left),
+            )
+            if not entries:
+                return
+            for entry in entries:
+                yield entry
+            after = entries[-1].offset
+            left = None if left is None else left - len(entries)
+
+
+async def _unavailable(request: web.Request, reason: str) -> web.StreamResponse:
+    """A 200, since anything from 500 up stops a browser's `EventSource` for good."""
+    response = web.StreamResponse(headers=_SSE_HEADERS)
+    _without_length(request, response)
+    await response.prepare(request)
+    await response.write(frames.unavailable(reason))
+    return response
+
+
+def _form(request: web.Request, default: Form) -> Form:
+    """The form that `Accept` asks for; raises 406 where it wants none that there is."""
+    wanted = request.headers.get("Accept", "*/*")
+    kinds = [kind.split(";")[0].strip().lower() for kind in wanted.split(",")]
+    for kind in kinds:
+        if kind in _FORMS:
+            return _FORMS[kind]
+    if any(kind in ("*/*", "application/*", "text/*", "") for kind in kinds):
+        return default
+    raise web.HTTPNotAcceptable(text=f"The log is sent as one of: {', '.join(_FORMS)}.")
+
+
+def _without_length(request: web.Request, response: web.StreamResponse) -> None:
+    if request.version >= (1, 1):
+        response.enable_chunked_encoding()
+    else:
+        response.force_close()
+
+
+def _id(request: web.Request, thing: str) -> UUID:
+    word = request.match_info["id"]
+    try:
+        return UUID(word)
+    except ValueError:
+        raise NotFound(thing=thing, id=word) from None
+
+
+def _limit(word: str | None) -> int:
+    if word is None:
+        return PAGE_EVENTS
+    if not word.isascii() or not word.isdigit() or not 1 <= int(word[:9]) <= PAGE_EVENTS:
+        raise InvalidInput(message=f"'limit' is a number from 1 to {PAGE_EVENTS}.")
+    return int(word[:9])
+
+
+def _flag(word: str) -> bool:
+    if word not in ("true", "false"):
+        raise InvalidInput(message="'follow' is true or false.")
+    return word == "true"

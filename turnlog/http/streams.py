@@ -1,0 +1,184 @@
+"""Server-sent events over one connection: replay, then live, at the reader's own pace.
+
+A live stream costs no work but its writes: what is published is written to its
+transport by whoever publishes. Its handler wakes only when the reader falls
+behind, when the stream ends, or when the server stops.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+
+from aiohttp.http_writer import StreamWriter
+
+from turnlog.domain.ports import EventStore
+from turnlog.domain.records import Entry
+from turnlog.projections.context import Context
+from turnlog.projections.frames import KEEPALIVE, RETRY
+from turnlog.projections.view import View
+from turnlog.runtime.tail import Tail
+
+PAGE = 256
+MAX_UNSENT_BYTES = 64 * 1024
+KEEPALIVE_SECONDS = 15.0
+STALL_SECONDS = 60.0
+TICK_SECONDS = 1.0
+
+
+class Stream:
+    """One reader of one log (`runtime.tail.Follower`)."""
+
+    def __init__(
+        self,
+        transport: asyncio.Transport,
+        writer: StreamWriter,
+        tail: Tail,
+        view: View,
+        cursor: int,
+        *,
+        follow: bool,
+    ) -> None:
+        """`follow`: go on at the log's end. The headers are written already."""
+        self.view = view
+        self.cursor = cursor
+        self._transport = transport
+        self._writer = writer
+        self._tail = tail
+        self._follow = follow
+        self._first = True
+        self._over = False
+        self._wake = asyncio.Event()
+        self._time = asyncio.get_running_loop().time
+        self._spoke = self._time()
+        self._stalled: float | None = None
+        self._write(KEEPALIVE)
+
+    async def run(self, store: EventStore, context: Context) -> None:
+        """Show the log from the cursor until it, or the stream, ends."""
+        while not self._over:
+            self._wake.clear()
+            await self._drained()
+            entries = self._tail.since(self.cursor)
+            if entries is None:
+                entries = await self._page(store)
+            if entries:
+                self._show(entries, context)
+            elif self._tail.since(self.cursor) == []:
+                if not self._follow:
+                    return
+                await self._live()
+
+    def receive(self, frames: bytes, offset: int, *, ended: bool) -> None:
+        """Take what was published, when caught up."""
+        self.cursor = offset
+        if frames:
+            self._send(frames)
+        if ended:
+            self.end()
+
+    def fall_behind(self) -> None:
+        """Go back to reading."""
+        self._wake.set()
+
+    def end(self) -> None:
+        """End the stream after what was written."""
+        self._over = True
+        self._wake.set()
+
+    def tick(self, now: float) -> None:
+        """Speak up in a silence; hang up on a reader that does not read."""
+        if self._stalled is not None:
+            if now - self._stalled > STALL_SECONDS:
+                self._transport.abort()
+        elif now - self._spoke > KEEPALIVE_SECONDS:
+            self._write(KEEPALIVE)
+
+    async def _page(self, store: EventStore) -> list[Entry]:
+        entries = await store.read(self._tail.conversation_id, after=self.cursor, limit=PAGE)
+        if not entries:
+            self._tail.reached(self.cursor)
+        return entries
+
+    def _show(self, entries: Sequence[Entry], context: Context) -> None:
+        frames = b"".join([self.view.render(entry, context) for entry in entries])
+        ended = any(self.view.is_last(entry) for entry in entries)
+        self.receive(frames, entries[-1].offset, ended=ended)
+
+    async def _live(self) -> None:
+        self._tail.attach(self)
+        try:
+            await self._wake.wait()
+        finally:
+            self._tail.detach(self)
+
+    async def _drained(self) -> None:
+        """Wait until the reader has taken most of what was written."""
+        self._stalled = self._time()
+        try:
+            await self._writer.drain()
+        finally:
+            self._stalled = None
+
+    def _send(self, frames: bytes) -> None:
+        if self._first:
+            self._first = False
+            frames = RETRY + frames
+        self._write(frames)
+
+    def _write(self, data: bytes) -> None:
+        transport = self._transport
+        if transport.is_closing():
+            return
+        transport.write(_chunked(data) if self._writer.chunked else data)
+        self._spoke = self._time()
+        if transport.get_write_buffer_size() > MAX_UNSENT_BYTES:
+            self.fall_behind()
+
+
+class Streams:
+    """The streams that are open on this node."""
+
+    def __init__(self) -> None:
+        self._open: set[Stream] = set()
+        self.draining = False
+
+    def __len__(self) -> int:
+        return len(self._open)
+
+    def add(self, stream: Stream) -> None:
+        """Look after the stream until it is removed."""
+        self._open.add(stream)
+
+    def remove(self, stream: Stream) -> None:
+        """The end of `add`."""
+        self._open.discard(stream)
+
+    async def tick(self) -> None:
+        """Keep the silent ones alive and hang up on the stalled ones, until cancelled."""
+        time = asyncio.get_running_loop().time
+        while True:
+            await asyncio.sleep(TICK_SECONDS)
+            now = time()
+            for stream in self._open:
+                stream.tick(now)
+
+    def end(self) -> None:
+        """End all streams cleanly, for their readers to resume elsewhere; take no new ones."""
+        self.draining = True
+        for stream in self._open:
+            stream.end()
+
+
+class _LastChunk:
+    """The last frames as an HTTP/1.1 chunk: those who share the frames share it too."""
+
+    frames = b""
+    chunk = b""
+
+
+def _chunked(frames: bytes) -> bytes:
+    if frames is not _LastChunk.frames:
+        _LastChunk.frames = frames
+        _LastChunk.chunk = b"%x\r\n%b\r\n" % (len(frames), frames)
+    return _LastChunk.chunk

@@ -1,0 +1,105 @@
+"""Running a step's tool calls, in parallel, each within its time."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+import structlog
+
+from turnlog.domain import commands
+from turnlog.domain.conversation import OpenCall, RunningTurn
+from turnlog.domain.errors import ToolFailed
+from turnlog.domain.ports import Clock, Tool
+from turnlog.domain.tools import ToolSpec
+from turnlog.domain.values import BuiltinTool, ToolCallStatus
+from turnlog.runtime.actor import Actor, pieces
+
+CALL_SECONDS = 60.0
+
+log = structlog.get_logger(__name__)
+
+
+class ToolCalls:
+    """The calls of one turn, run by the tools of this server."""
+
+    def __init__(self, actor: Actor, tools: Mapping[str, Tool], clock: Clock) -> None:
+        self._actor = actor
+        self._tools = tools
+        self._clock = clock
+
+    def offered(self, turn: RunningTurn) -> tuple[ToolSpec, ...]:
+        """The tools that the model may call in this turn; all of the server's unless chosen."""
+        if turn.settings.tools is None:
+            return tuple(tool.spec for tool in self._tools.values())
+        names = [
+            choice.name if isinstance(choice, BuiltinTool) else choice
+            for choice in turn.settings.tools
+            if isinstance(choice, str | BuiltinTool)
+        ]
+        return tuple(self._tools[name].spec for name in names if name in self._tools)
+
+    async def run(self, turn: RunningTurn, calls: Mapping[int, OpenCall]) -> None:
+        """Run the calls to their results; cancelling stops the tools."""
+        offered = {spec.name for spec in self.offered(turn)}
+        async with asyncio.TaskGroup() as group:
+            for call in calls.values():
+                group.create_task(self._run(turn, call, offered))
+
+    async def _run(self, turn: RunningTurn, call: OpenCall, offered: set[str]) -> None:
+        started = self._clock.now()
+        spoken: list[str] = []
+
+        def say(text: str) -> None:
+            for piece in pieces(text):
+                spoken.append(piece)
+                self._actor.tell(
+                    commands.AppendOutput(
+                        at=self._clock.now(),
+                        turn_id=turn.turn_id,
+                        attempt=turn.attempt,
+                        call_id=call.call_id,
+                        text=piece,
+                    )
+                )
+
+        status, output = await self._outcome(turn, call, offered, say)
+        if status != "ok" or not spoken:
+            say(output)
+        duration = (self._clock.now() - started) // 1000
+        log.info("tool_call.completed", tool=call.name, status=status, duration_ms=duration)
+        await self._actor.ask(
+            commands.CompleteToolCall(
+                at=self._clock.now(),
+                turn_id=turn.turn_id,
+                attempt=turn.attempt,
+                call_id=call.call_id,
+                status=status,
+                duration_ms=duration,
+            )
+        )
+
+    async def _outcome(
+        self, turn: RunningTurn, call: OpenCall, offered: set[str], say: Any
+    ) -> tuple[ToolCallStatus, str]:
+        if call.name not in offered:
+            return "error", f"There is no tool {call.name!r}. There are: {', '.join(offered)}."
+        try:
+            arguments = msgspec.json.decode(call.arguments or "{}")
+        except (msgspec.DecodeError, RecursionError) as error:
+            return "error", f"The arguments are not JSON, so the tool did not run: {error}"
+        if not isinstance(arguments, dict):
+            return "error", "The arguments are not a JSON object, so the tool did not run."
+        key = f"{turn.turn_id}/{call.call_id}"
+        try:
+            async with asyncio.timeout(CALL_SECONDS):
+                return "ok", await self._tools[call.name].run(arguments, key, say)
+        except ToolFailed as failure:
+            return "error", str(failure)
+        except TimeoutError:
+            return "timeout", f"The tool was stopped after {CALL_SECONDS:g} s."
+        except Exception:
+            log.exception("tool_call.crashed", tool=call.name)
+            return "error", "The tool failed in a way that it did not expect."
