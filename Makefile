@@ -31,7 +31,7 @@ check: setup ## what CI asks beside the tests: format, lint, types, rooms
 	@$(BIN)/ruff format --check $(RUFF_PATHS)
 	@$(BIN)/ruff check $(RUFF_PATHS)
 	@$(BIN)/mypy
-	@$(BIN)/lint-imports
+	@$(BIN)/lint-imports --no-logo
 
 format: setup ## format, and repair what the linter can
 	@$(BIN)/ruff check --fix $(RUFF_PATHS)

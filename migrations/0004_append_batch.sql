@@ -7,9 +7,10 @@
 -- It needs READ COMMITTED: every statement sees what was committed before it, and so
 -- all that was written under the lock on the bucket's row, which is taken first.
 --
--- The plans are the function's own affair. They are made when the tables may be empty and
--- kept while these grow, and arrays of unknown length are thought to be short: so only
--- plans that go through the keys are let in.
+-- Its plans are made while the tables may be empty, and kept while these grow; and arrays
+-- of unknown length are thought to be short. So nothing here is left to the planner's
+-- choice: a row is looked up by a subquery or by ON CONFLICT, which know one way only, and
+-- never by a join with an array.
 CREATE FUNCTION append_batch(
     the_bucket smallint,
     buckets integer,
@@ -47,8 +48,7 @@ CREATE FUNCTION append_batch(
 ) RETURNS boolean[]
 LANGUAGE plpgsql
 SET enable_seqscan = off
-SET enable_hashjoin = off
-SET enable_mergejoin = off
+SET plan_cache_mode = force_generic_plan
 AS $$
 DECLARE
     base bigint;
@@ -60,14 +60,16 @@ BEGIN
     RETURNING position - cardinality(topics) INTO STRICT base;
 
     won := ARRAY(
-        SELECT CASE
-            WHEN h.head IS NULL THEN asked.expected = 0
-            ELSE h.head = asked.expected AND h.hash = asked.expected_hash
-        END
+        SELECT coalesce(
+            (
+                SELECT h.head = asked.expected AND h.hash = asked.expected_hash
+                FROM conversation_heads h
+                WHERE h.bucket = the_bucket AND h.conversation_id = asked.id
+            ),
+            asked.expected = 0
+        )
         FROM unnest(ids, expected, expected_hashes) WITH ORDINALITY
             AS asked (id, expected, expected_hash, n)
-        LEFT JOIN conversation_heads h
-            ON h.bucket = the_bucket AND h.conversation_id = asked.id
         ORDER BY asked.n
     );
     answer := won;
@@ -75,12 +77,15 @@ BEGIN
     IF false = ANY (won) THEN
         -- Lost, or written before by a commit whose outcome the writer did not learn?
         answer := ARRAY(
-            SELECT won[asked.n] OR EXISTS (
-                SELECT FROM stored_events e
-                WHERE e.bucket = the_bucket
-                    AND e.originator_id = asked.id
-                    AND e.originator_version = asked.head
-                    AND e.hash = asked.hash
+            SELECT won[asked.n] OR coalesce(
+                (
+                    SELECT e.hash = asked.hash
+                    FROM stored_events e
+                    WHERE e.bucket = the_bucket
+                        AND e.originator_id = asked.id
+                        AND e.originator_version = asked.head
+                ),
+                false
             )
             FROM unnest(ids, heads, hashes) WITH ORDINALITY AS asked (id, head, hash, n)
             ORDER BY asked.n
@@ -90,21 +95,16 @@ BEGIN
         WHERE bucket = the_bucket;
     END IF;
 
-    UPDATE conversation_heads h SET head = asked.head, hash = asked.hash
-    FROM unnest(ids, expected, heads, hashes) WITH ORDINALITY
-        AS asked (id, expected, head, hash, n)
-    WHERE h.bucket = the_bucket
-        AND h.conversation_id = asked.id
-        AND h.head = asked.expected
-        AND won[asked.n];
+    INSERT INTO conversation_heads (bucket, conversation_id, tenant_id, head, hash)
+    SELECT the_bucket, asked.id, asked.tenant_id, asked.head, asked.hash
+    FROM unnest(ids, tenants, heads, hashes) WITH ORDINALITY
+        AS asked (id, tenant_id, head, hash, n)
+    WHERE won[asked.n]
+    ON CONFLICT (bucket, conversation_id) DO UPDATE SET
+        head = excluded.head,
+        hash = excluded.hash;
 
     IF 0 = ANY (expected) THEN
-        INSERT INTO conversation_heads (bucket, conversation_id, tenant_id, head, hash)
-        SELECT the_bucket, asked.id, asked.tenant_id, asked.head, asked.hash
-        FROM unnest(ids, tenants, expected, heads, hashes) WITH ORDINALITY
-            AS asked (id, tenant_id, expected, head, hash, n)
-        WHERE asked.expected = 0 AND won[asked.n];
-
         INSERT INTO conversation_secrets (bucket, conversation_id, secret)
         SELECT the_bucket, asked.id, asked.secret
         FROM unnest(ids, secrets, expected) WITH ORDINALITY AS asked (id, secret, expected, n)

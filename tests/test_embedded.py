@@ -5,7 +5,9 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import asyncpg
 import pytest
@@ -28,8 +30,15 @@ with running_postgres(pathlib.Path(sys.argv[1])) as url:
 
 
 @pytest.fixture
-def data_dir(tmp_path: Path) -> Path:
-    return tmp_path / "data"
+def folder() -> Iterator[Path]:
+    """Not `tmp_path`: pytest shuts that to other accounts, ever again, and we may be root."""
+    with TemporaryDirectory(prefix="turnlog-test-", ignore_cleanup_errors=True) as name:
+        yield Path(name)
+
+
+@pytest.fixture
+def data_dir(folder: Path) -> Path:
+    return folder / "data"
 
 
 async def test_what_was_written_is_there_after_a_stop_and_a_start(data_dir: Path) -> None:
@@ -118,8 +127,8 @@ def test_a_folder_whose_making_was_interrupted_is_made_anew(data_dir: Path) -> N
 
 
 @pytest.mark.parametrize("name", ["with spaces", "a,b", "$(false)\"'", "long" * 40, "größe"])
-async def test_any_path_will_do(tmp_path: Path, name: str) -> None:
-    async with embedded_postgres(tmp_path / name) as url:
+async def test_any_path_will_do(folder: Path, name: str) -> None:
+    async with embedded_postgres(folder / name) as url:
         await write(url, "kept")
         assert await read(url) == ["kept"]
 

@@ -38,7 +38,8 @@ async def refused(clients: Clients, wire: str, history: list[Any], **members: An
     with pytest.raises((anthropic.APIStatusError, openai.APIStatusError)) as raised:
         await clients.ask(wire, history, **members)
     (violation,) = clients.upstream.violations[before:]
-    message = raised.value.body["error"] if wire == "anthropic" else raised.value.body
+    error: Any = raised.value
+    message = error.body["error"] if wire == "anthropic" else error.body
     assert violation == f"{wire}: {message['message']}"
     return str(message["message"])
 
@@ -100,7 +101,7 @@ def repeated(blocks: list[Any]) -> list[Any]:
     [
         (dropped(2), "messages.1: `tool_use` ids were found without `tool_result` blocks"),
         (dropped(2, "content", 0), "`tool_use` ids were found without `tool_result` blocks"),
-        (inserted(HELLO, 2), "unexpected `tool_use_id` found in `tool_result` blocks"),
+        (inserted(QUESTION, 2), "`tool_use` ids were found without `tool_result` blocks"),
         (dropped(1), "unexpected `tool_use_id` found in `tool_result` blocks"),
         (put("toolu_x", 2, "content", 0, "tool_use_id"), "unexpected `tool_use_id` found"),
         (put(repeated, 2, "content"), "each tool_use must have a single result"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from uuid import UUID
 
+from hypothesis import settings
 from hypothesis import strategies as st
 
 from turnlog.domain import codec, events
@@ -26,6 +27,8 @@ FIRST_TURN = UUID("01999999-0000-7000-8000-0000000001aa")
 EPOCH = 1_790_000_000_000_000
 SECRET = "hush-hush"
 USAGE = Usage(input_tokens=100, output_tokens=20, cached_input_tokens=40, reasoning_tokens=7)
+
+patient = settings(deadline=None)
 
 
 def moment(offset: int) -> str:
@@ -91,6 +94,10 @@ class Log:
 
     def updated(self, **changes: object) -> Log:
         self.add(events.ConversationUpdated(at=self.at, **changes))  # type: ignore[arg-type]
+        return self
+
+    def deleted(self) -> Log:
+        self.add(events.ConversationDeleted(at=self.at, erased=False))
         return self
 
     def queued(self, *content: str | ContentPart, model: str | None = None) -> UUID:
@@ -254,9 +261,7 @@ class Log:
         return self
 
     def superseded(self, from_offset: int) -> Log:
-        self.add(
-            events.AttemptSuperseded(at=self.at, turn_id=self.turn, from_offset=from_offset)
-        )
+        self.add(events.AttemptSuperseded(at=self.at, turn_id=self.turn, from_offset=from_offset))
         return self
 
     def resumed(self, attempt: int = 2) -> Log:
@@ -267,9 +272,7 @@ class Log:
 
     def completed(self, item: int | None = None) -> Log:
         result = None if item is None else Result(item)
-        self.add(
-            events.TurnCompleted(at=self.at, turn_id=self.turn, result=result, usage=USAGE)
-        )
+        self.add(events.TurnCompleted(at=self.at, turn_id=self.turn, result=result, usage=USAGE))
         return self
 
     def failed(self, code: str = "overloaded", message: str = "Too many of you.") -> Log:
@@ -295,7 +298,9 @@ def _sealed(text: str) -> ProviderData:
     )
 
 
-TRICKY = st.text(st.sampled_from("ab \n\r\t\"\\/\x00\x0b\x1c\x7f\x85\u2028\u2029\ufeffé🙂"), max_size=12)
+TRICKY = st.text(
+    st.sampled_from('ab \n\r\t"\\/\x00\x0b\x1c\x7f\x85\u2028\u2029\ufeffé🙂'), max_size=12
+)
 
 
 @st.composite

@@ -34,7 +34,10 @@ def frames(stream: bytes) -> list[Frame]:
 
 
 def _frame(lines: list[str]) -> Frame:
-    fields = [(name, value.removeprefix(" ")) for name, _, value in (l.partition(":") for l in lines)]
+    fields = [
+        (name, value.removeprefix(" "))
+        for name, _, value in (line.partition(":") for line in lines)
+    ]
     names = [name for name, _ in fields]
     assert names.count("data") == 1
     assert len(names) == len(set(names))

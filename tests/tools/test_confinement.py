@@ -17,7 +17,9 @@ from tests.tools.calls import call, refusal
 from tests.tools.conftest import SECRET
 from turnlog.adapters.tools import ListFiles, ReadFile, SearchFiles, Workspace, reading_tools
 from turnlog.adapters.tools.beneath import FOLDER, Opener, open_step_by_step
-from turnlog.adapters.tools.workspace import FILE
+from turnlog.adapters.tools.walk import Walk
+from turnlog.adapters.tools.watch import Watch
+from turnlog.adapters.tools.workspace import FILE, open_in
 from turnlog.domain.errors import ToolFailed
 from turnlog.domain.ports import Tool
 
@@ -126,6 +128,24 @@ def test_a_workspace_stays_the_same_folder_when_its_path_is_taken(
         workspace.open_file("file.txt")
 
 
+def test_a_walk_does_not_enter_a_folder_that_became_a_link_meanwhile(
+    trap: Path, outside: Path
+) -> None:
+    descriptor = os.open(trap / "src", FOLDER)
+    entries = Walk(Watch(60)).entries(descriptor)
+    try:
+        for path in ("a.txt", "deep"):
+            entry = next(entries)
+            assert entry.path == path
+            (trap / "src" / path).rename(trap / f"moved_{path}")
+            (trap / "src" / path).symlink_to(outside)
+            with pytest.raises(ToolFailed, match="too many links"):
+                open_in(entry.folder, entry.name, entry.path)
+        assert list(entries) == []
+    finally:
+        os.close(descriptor)
+
+
 @contextmanager
 def swapping(folder: Path, outside: Path) -> Iterator[list[int]]:
     """Meanwhile the folder is a link to the outside every other moment; counts the swaps."""
@@ -165,7 +185,9 @@ async def test_a_folder_swapped_for_a_link_at_the_wrong_moment_leads_nowhere(
     ]
     seen = set()
     with swapping(swapped, outside) as swaps:
-        for _ in range(4000):
+        for _ in range(50_000):
+            if swaps[0] > 1000:
+                break
             try:
                 with workspace.open_file("up/swapped/file.txt") as file:
                     seen.add(file.read().decode())
@@ -175,7 +197,7 @@ async def test_a_folder_swapped_for_a_link_at_the_wrong_moment_leads_nowhere(
             for tool, arguments in calls:
                 seen.add(await told_or_refused(tool, **arguments))
     assert swaps[0] > 10
-    assert {"inside", "refused", "up/swapped/file.txt:1:inside\n"} <= seen
+    assert {"inside", "refused"} <= seen
     assert not [told for told in seen if SECRET in told]
 
 

@@ -106,7 +106,7 @@ async def test_the_answer_is_cut_at_the_limit_and_says_so(
 async def test_of_a_long_line_what_is_around_the_match_is_told(
     folder: Path, search_files: SearchFiles
 ) -> None:
-    write(folder, {"a": f"{'é' * 1_000_000}needle{'é' * 1_000_000}\nneedle\n"})
+    write(folder, {"a": f"{'é' * 1_000_000}needle{'é' * 1_000_000}needle\nneedle\n"})
     first, second = (await call(search_files, pattern="needle")).splitlines()
     assert first.startswith("a:1:…éé")
     assert "éneedleé" in first
@@ -124,7 +124,7 @@ async def test_a_pattern_that_cannot_be_is_refused(search_files: SearchFiles, pa
 async def test_a_pattern_that_would_backtrack_for_ever_does_not(
     folder: Path, search_files: SearchFiles, pattern: str
 ) -> None:
-    write(folder, {"a": f"{'a' * 5000}!\n" * 20})
+    write(folder, {"a": f"{'a' * 5000}!\n" * 4})
     async with asyncio.timeout(5):
         assert "No line matches" in await call(search_files, pattern=pattern)
 

@@ -38,7 +38,9 @@ class Upstream:
     """A model provider for tests: `async with Upstream() as upstream`.
 
     `script` chooses the replies, unless `replies()` queued some. `gate` is awaited
-    before each delta with its number; `delay` is the pause before each, in seconds.
+    before each delta with its number; `delay` is the pause before each, in seconds;
+    `service.chunk_size` says how many characters a delta has. What the real services
+    would refuse is refused, and stands in `violations`, as does a script that raised.
     """
 
     def __init__(self, script: Script = default_script) -> None:
@@ -133,6 +135,9 @@ class Upstream:
         except (asyncio.CancelledError, ConnectionError):
             if not self._stopping:
                 self.hangups.append(recorded)
+            raise
+        except Exception as error:
+            self.violations.append(f"upstream: {error!r}")
             raise
         finally:
             self.answering -= 1

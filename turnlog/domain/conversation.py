@@ -265,6 +265,7 @@ def _opened(turn: RunningTurn, offset: int, item: OpenItem) -> RunningTurn:
 
 
 def _whole_arguments(turn: RunningTurn, fact: events.ToolCallRequested) -> str:
+    """A call's arguments, from its deltas if its event could not hold them."""
     item = turn.items.get(fact.item)
     return joined(item.text) if fact.truncated and item and item.text else fact.arguments
 

@@ -42,16 +42,16 @@ class Changes(Struct, frozen=True, kw_only=True, rename="camel"):
     model_provider_id: str | UnsetType = UNSET
     model_provider_api: str | UnsetType = UNSET
     model: str | UnsetType = UNSET
-    title: str | None | UnsetType = UNSET
-    summary: str | None | UnsetType = UNSET
-    agent_role: str | None | UnsetType = UNSET
-    instructions: str | None | UnsetType = UNSET
+    title: str | UnsetType | None = UNSET
+    summary: str | UnsetType | None = UNSET
+    agent_role: str | UnsetType | None = UNSET
+    instructions: str | UnsetType | None = UNSET
     tags: tuple[str, ...] | UnsetType = UNSET
     metadata: dict[str, str] | UnsetType = UNSET
-    reasoning: Reasoning | None | UnsetType = UNSET
-    max_output_tokens: int | None | UnsetType = UNSET
-    temperature: float | None | UnsetType = UNSET
-    tools: tuple[ToolChoice, ...] | None | UnsetType = UNSET
+    reasoning: Reasoning | UnsetType | None = UNSET
+    max_output_tokens: int | UnsetType | None = UNSET
+    temperature: float | UnsetType | None = UNSET
+    tools: tuple[ToolChoice, ...] | UnsetType | None = UNSET
 
 
 class ConversationUpdated(Changes, frozen=True, kw_only=True, tag="conversation.updated"):

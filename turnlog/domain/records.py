@@ -1,4 +1,4 @@
-"""What passes between the runtime and a store: entries of the log, and what is written with them."""
+"""What passes between the runtime and a store: entries, and what is written with them."""
 
 from __future__ import annotations
 

@@ -60,8 +60,8 @@ class LogHandlers:
     def routes(self) -> list[web.RouteDef]:
         """The routes of the log."""
         return [
-            web.get("/conversations/{id}/events", self.conversation, allow_head=False),
-            web.get("/turns/{id}/stream-events", self.turn, allow_head=False),
+            web.get("/conversations/{conversationId}/events", self.conversation, allow_head=False),
+            web.get("/turns/{turnId}/stream-events", self.turn, allow_head=False),
         ]
 
     async def conversation(self, request: web.Request) -> web.StreamResponse:
@@ -232,8 +232,8 @@ def _without_length(request: web.Request, response: web.StreamResponse) -> None:
         response.force_close()
 
 
-def _id(request: web.Request, thing: str) -> UUID:
-    word = request.match_info["id"]
+def _id(request: web.Request, thing: Literal["conversation", "turn"]) -> UUID:
+    word = request.match_info[f"{thing}Id"]
     try:
         return UUID(word)
     except ValueError:

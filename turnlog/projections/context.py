@@ -39,8 +39,11 @@ class Context:
         self._calls: dict[int, KnownCall] = {}
         self._answers: dict[UUID, events.MessageCompleted] = {}
 
-    def learn(self, offset: int, fact: Fact) -> None:
-        """Take in one more event; what was learned already is skipped."""
+    def learn(self, offset: int, fact: Fact | None) -> None:
+        """Take in one more event (None: one of a later release), in the order of the log.
+
+        What was learned already is skipped; so nothing may be left out on the way.
+        """
         if offset <= self.offset:
             return
         self.offset = offset

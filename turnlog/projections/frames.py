@@ -14,12 +14,12 @@ RETRY = b"retry: 3000\n"  # in front of a stream's first frame, never alone
 
 def frame(cursor: str, event: str, data: bytes) -> bytes:
     """One event of the log; `data` is JSON on one line."""
-    return f"id: {cursor}\nevent: {event}\ndata: ".encode() + data + b"\n\n"
+    return b"id: %b\nevent: %b\ndata: %b\n\n" % (cursor.encode(), event.encode(), data)
 
 
 def frame_without_id(event: str, data: bytes) -> bytes:
     """A part of an event that has more frames; the last of them carries the id."""
-    return f"event: {event}\ndata: ".encode() + data + b"\n\n"
+    return b"event: %b\ndata: %b\n\n" % (event.encode(), data)
 
 
 def encoded(payload: Any) -> bytes:

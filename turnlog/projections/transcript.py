@@ -51,7 +51,7 @@ def transcript(facts: Iterable[tuple[int, Fact]]) -> list[Turn]:
                 content = queued.get(fact.turn_id, ())
                 turns.setdefault(fact.turn_id, Turn(content=content, steps=[Step()]))
             case _:
-                turn = turns.get(getattr(fact, "turn_id", None))
+                turn = turns.get(getattr(fact, "turn_id", UUID(int=0)))
                 if turn is not None:
                     _tell(turn, offset, fact)
     return list(turns.values())

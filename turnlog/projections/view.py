@@ -40,15 +40,15 @@ class View(Struct, frozen=True, kw_only=True):
         """
         if self.turn_id is not None and entry.turn_id != self.turn_id:
             return False
-        return self.types is None or self.types.want(entry.topic) or self.is_last(entry)
+        if self.types is None or self.types.want(entry.topic):
+            return True
+        return self.turn_id is not None and self.is_last(entry)
 
     def is_last(self, entry: Entry) -> bool:
-        """Whether a turn's stream ends after this event."""
-        return (
-            self.turn_id is not None
-            and entry.turn_id == self.turn_id
-            and entry.topic in ENDING_TOPICS
-        )
+        """Whether a stream of this view ends after the event."""
+        if self.turn_id is None:
+            return entry.topic == "conversation.deleted"
+        return entry.turn_id == self.turn_id and entry.topic in ENDING_TOPICS
 
     def render(self, entry: Entry, context: Context) -> bytes:
         """The frames of one event, or nothing. Ids are the same whatever is left out."""

@@ -7,78 +7,26 @@ item in one growing letter; so a slow disk makes fewer, larger deltas.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import get_args
 from uuid import UUID
 
 import structlog
-from msgspec.structs import replace
 
 from turnlog.domain.commands import AppendOutput, AppendText, Command, RunnerCommand
 from turnlog.domain.errors import StoreUnavailable, TurnlogError
 from turnlog.domain.ports import EventStore
-from turnlog.domain.records import Entry
 from turnlog.runtime.journal import Journal
+from turnlog.runtime.letters import Committed, Letter
 from turnlog.runtime.standing import Draft, Standing, caught_up, load
 from turnlog.runtime.tail import Tails
 
-MAX_DELTA_CHARACTERS = 32 * 1024
 MAX_WAITING_CHARACTERS = 1 << 20
 MAX_LETTERS = 512
 STORE_RETRY_SECONDS = 0.5
 
 log = structlog.get_logger(__name__)
 _RUNNER_COMMANDS = get_args(RunnerCommand)
-
-Committed = tuple[Standing, Sequence[Entry]]
-"""The standing after a commit, and the entries that one command made of it."""
-
-
-def pieces(text: str) -> list[str]:
-    """A text in parts of which each may be one delta."""
-    return [
-        text[start : start + MAX_DELTA_CHARACTERS]
-        for start in range(0, len(text), MAX_DELTA_CHARACTERS)
-    ]
-
-
-class _Letter:
-    """A command in the mailbox, more text that it has gathered, and who waits for its answer."""
-
-    def __init__(self, command: Command, answer: asyncio.Future[Committed] | None) -> None:
-        self.command = command
-        self.answer = answer
-        self.more: list[str] = []
-        self.size = len(command.text) if isinstance(command, AppendText | AppendOutput) else 0
-
-    def grow(self, command: AppendText | AppendOutput) -> bool:
-        """Whether the letter, being of the same item, could take in the command's text."""
-        if self.size + len(command.text) > MAX_DELTA_CHARACTERS or type(self.command) is not type(
-            command
-        ):
-            return False
-        mine = self.command
-        if isinstance(mine, AppendText) and isinstance(command, AppendText):
-            same = mine.item == command.item
-        elif isinstance(mine, AppendOutput) and isinstance(command, AppendOutput):
-            same = mine.call_id == command.call_id
-        else:
-            same = False
-        if same:
-            self.more.append(command.text)
-            self.size += len(command.text)
-        return same
-
-    def whole(self) -> Command:
-        """The command with all its text."""
-        if self.more and isinstance(self.command, AppendText | AppendOutput):
-            self.command = replace(self.command, text=self.command.text + "".join(self.more))
-            self.more = []
-        return self.command
-
-    def refuse(self, error: BaseException) -> None:
-        if self.answer is not None and not self.answer.done():
-            self.answer.set_exception(error)
 
 
 class Actor:
@@ -101,7 +49,7 @@ class Actor:
         self._journal = journal
         self._tails = tails
         self._moved = moved
-        self._mailbox: list[_Letter] = []
+        self._mailbox: list[Letter] = []
         self._waiting = 0
         self._working: asyncio.Task[None] | None = None
         self._room = asyncio.Event()
@@ -115,7 +63,7 @@ class Actor:
     async def ask(self, command: Command) -> Committed:
         """Handle a command; answered when what it made is on disk. Raises its refusal."""
         answer: asyncio.Future[Committed] = asyncio.get_running_loop().create_future()
-        self._post(_Letter(command, answer))
+        self._post(Letter(command, answer))
         return await answer
 
     def tell(self, command: Command) -> None:
@@ -126,7 +74,7 @@ class Actor:
                 self._room.clear()
             if self._mailbox and self._mailbox[-1].grow(command):
                 return
-        self._post(_Letter(command, None))
+        self._post(Letter(command, None))
 
     async def room(self) -> None:
         """Wait until the mailbox can take more: a provider may be faster than the disk."""
@@ -137,7 +85,7 @@ class Actor:
         while self._working is not None:
             await asyncio.wait([self._working])
 
-    def _post(self, letter: _Letter) -> None:
+    def _post(self, letter: Letter) -> None:
         self._mailbox.append(letter)
         if self._working is None:
             self._working = asyncio.create_task(self._work())
@@ -152,21 +100,26 @@ class Actor:
         finally:
             self._working = None
 
-    async def _handle(self, letters: list[_Letter]) -> None:
+    async def _handle(self, letters: list[Letter]) -> None:
         while letters:
             try:
                 if self.standing is None:
                     self.standing = await load(self._store, self.conversation_id)
-                draft, decided = self._draft(self.standing, letters)
-                written = not draft.entries or await self._written(draft, letters)
-                if not written:
-                    await self._catch_up(self.standing)
+                standing = self.standing
+                draft, decided, refused = _draft(standing, letters)
+                if refused and await self._stale(standing):
+                    await self._catch_up(standing)
+                    continue
+                for letter, refusal in refused:
+                    letter.refuse(refusal)
+                letters = [letter for letter, _, _ in decided]
+                if draft.entries and not await self._written(draft, letters):
+                    await self._catch_up(standing)
                     continue
             except StoreUnavailable as error:
                 self.standing = None
                 letters = _remaining(letters, error)
                 await asyncio.sleep(STORE_RETRY_SECONDS if letters else 0)
-                continue
             except Exception as error:
                 if not isinstance(error, TurnlogError):
                     log.exception("actor.failed", conversation_id=str(self.conversation_id))
@@ -174,26 +127,16 @@ class Actor:
                 for letter in letters:
                     letter.refuse(error)
                 return
-            self._commit(draft, decided)
-            return
-
-    def _draft(
-        self, standing: Standing, letters: list[_Letter]
-    ) -> tuple[Draft, list[tuple[_Letter, int, int]]]:
-        """What the letters make together; those that are refused are answered and drop out."""
-        draft = Draft(standing)
-        decided = []
-        for letter in letters:
-            first = len(draft.entries)
-            try:
-                draft.add(letter.whole())
-            except TurnlogError as refusal:
-                letter.refuse(refusal)
             else:
-                decided.append((letter, first, len(draft.entries)))
-        return draft, decided
+                self._commit(draft, decided)
+                return
 
-    async def _written(self, draft: Draft, letters: list[_Letter]) -> bool:
+    async def _stale(self, standing: Standing) -> bool:
+        """Whether others have written since: a refusal must be about the log as it is."""
+        head = await self._store.head(self.conversation_id)
+        return head is not None and head.offset != standing.head.offset
+
+    async def _written(self, draft: Draft, letters: list[Letter]) -> bool:
         """Whether the draft is on disk.
 
         With a runner's words in it, which can't be said again, the very same append
@@ -213,7 +156,7 @@ class Actor:
         self._tails.publish(self.conversation_id, entries)
         self._moved(self, self.standing)
 
-    def _commit(self, draft: Draft, decided: list[tuple[_Letter, int, int]]) -> None:
+    def _commit(self, draft: Draft, decided: list[_Decided]) -> None:
         self.standing = standing = draft.written()
         self._tails.publish(self.conversation_id, draft.entries)
         for letter, first, end in decided:
@@ -223,7 +166,29 @@ class Actor:
             self._moved(self, standing)
 
 
-def _remaining(letters: list[_Letter], error: StoreUnavailable) -> list[_Letter]:
+_Decided = tuple[Letter, int, int]
+"""A letter, and between which entries of the draft those stand that it made."""
+
+
+def _draft(
+    standing: Standing, letters: list[Letter]
+) -> tuple[Draft, list[_Decided], list[tuple[Letter, TurnlogError]]]:
+    """What the letters make together, and which of them are refused."""
+    draft = Draft(standing)
+    decided: list[_Decided] = []
+    refused: list[tuple[Letter, TurnlogError]] = []
+    for letter in letters:
+        first = len(draft.entries)
+        try:
+            draft.add(letter.whole())
+        except TurnlogError as refusal:
+            refused.append((letter, refusal))
+        else:
+            decided.append((letter, first, len(draft.entries)))
+    return draft, decided, refused
+
+
+def _remaining(letters: list[Letter], error: StoreUnavailable) -> list[Letter]:
     """The runners' letters; the clients' are answered with the error."""
     for letter in letters:
         if not isinstance(letter.command, _RUNNER_COMMANDS):

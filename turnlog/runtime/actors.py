@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import OrderedDict
 from collections.abc import Callable
+from itertools import islice
 from uuid import UUID
 
 import structlog
@@ -120,6 +121,7 @@ class Actors:
 
     def _let_go(self) -> None:
         """Forget the actor that was idle longest, beyond so many."""
-        for conversation_id, actor in list(self._warm.items())[: len(self._warm) - MAX_WARM]:
+        surplus = max(0, len(self._warm) - MAX_WARM)
+        for conversation_id, actor in list(islice(self._warm.items(), surplus)):
             if actor.idle and conversation_id not in self._runners:
                 del self._warm[conversation_id]

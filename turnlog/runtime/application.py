@@ -69,6 +69,11 @@ class Turnlog:
             parts.store, self._journal, self.tails, self._hints, self._runner, self.node
         )
 
+    @property
+    def turns_running(self) -> int:
+        """How many turns run on this node."""
+        return self._actors.running
+
     @asynccontextmanager
     async def running(self, drain_seconds: float = 10.0) -> AsyncIterator[Turnlog]:
         """The node at work; on leaving, turns may still finish for so long."""

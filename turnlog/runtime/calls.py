@@ -10,12 +10,14 @@ import msgspec
 import structlog
 
 from turnlog.domain import commands
+from turnlog.domain.codec import well_formed
 from turnlog.domain.conversation import OpenCall, RunningTurn
 from turnlog.domain.errors import ToolFailed
 from turnlog.domain.ports import Clock, Tool
 from turnlog.domain.tools import ToolSpec
 from turnlog.domain.values import BuiltinTool, ToolCallStatus
-from turnlog.runtime.actor import Actor, pieces
+from turnlog.runtime.actor import Actor
+from turnlog.runtime.letters import pieces
 
 CALL_SECONDS = 60.0
 
@@ -53,7 +55,7 @@ class ToolCalls:
         spoken: list[str] = []
 
         def say(text: str) -> None:
-            for piece in pieces(text):
+            for piece in pieces(well_formed(text)):
                 spoken.append(piece)
                 self._actor.tell(
                     commands.AppendOutput(

@@ -10,6 +10,7 @@ from typing import Any, assert_never
 import structlog
 
 from turnlog.domain import commands
+from turnlog.domain.codec import well_formed
 from turnlog.domain.commands import RunnerCommand
 from turnlog.domain.conversation import RunningTurn
 from turnlog.domain.errors import ModelFailed, ModelFailure, TurnlogError, TurnSuperseded
@@ -23,8 +24,9 @@ from turnlog.domain.model import (
 )
 from turnlog.domain.ports import Clock, ModelProvider
 from turnlog.domain.values import TurnError, Usage
-from turnlog.runtime.actor import Actor, pieces
+from turnlog.runtime.actor import Actor
 from turnlog.runtime.calls import ToolCalls
+from turnlog.runtime.letters import pieces
 from turnlog.runtime.prompting import Prompter
 
 MAX_STEPS = 64
@@ -135,7 +137,7 @@ class TurnRunner:
             case ItemStarted():
                 self._tell(commands.StartItem, item=part.item, kind=part.kind, name=part.name)
             case ItemDelta():
-                for text in pieces(part.text):
+                for text in pieces(well_formed(part.text)):
                     self._tell(commands.AppendText, item=part.item, text=text)
             case ItemCompleted():
                 self._tell(commands.CompleteItem, item=part.item, provider_data=part.provider_data)

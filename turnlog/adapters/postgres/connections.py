@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import math
+import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -17,9 +17,6 @@ _SETTINGS = {
     "application_name": "turnlog",
     "default_transaction_isolation": "read committed",
     "jit": "off",
-    # Of each query there are few plans, but tables grow and tags differ: a plan that was
-    # made when a table was empty, or for a tag that is rare, must not be kept.
-    "plan_cache_mode": "force_custom_plan",
 }
 
 _SYNCHRONOUS = """
@@ -71,18 +68,17 @@ async def open_connections(
     url: str, *, size: int, patience: float = 10.0
 ) -> AsyncIterator[Connections]:
     """At most `size` connections to the database, made when they are needed."""
-    pool = asyncpg.create_pool(
+    pool = await asyncpg.create_pool(
         url,
         min_size=0,
         max_size=size,
-        max_queries=math.inf,  # type: ignore[arg-type] # the stubs say int; the driver compares
+        max_queries=sys.maxsize,
         max_inactive_connection_lifetime=0,
         timeout=patience,
         server_settings=_SETTINGS,
         init=_begin,
         reset=_keep,
     )
-    await pool
     try:
         yield Connections(pool, patience)
     finally:

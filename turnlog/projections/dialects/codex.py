@@ -13,7 +13,7 @@ import msgspec
 from turnlog.domain import codec, events
 from turnlog.domain.events import Fact
 from turnlog.domain.records import Entry
-from turnlog.domain.values import Usage
+from turnlog.domain.values import Model, Usage
 from turnlog.projections.context import Context, KnownCall, runs_at_once
 from turnlog.projections.frames import encoded, frame, frame_without_id
 from turnlog.projections.levels import Levels
@@ -45,28 +45,13 @@ class Codex:
             return b""
         fact = codec.decode(entry.topic, entry.state)
         assert fact is not None
-        model = context.model_of(entry.turn_id)
-        frames = [
-            (
-                name,
-                encoded(
-                    {
-                        "event": name,
-                        "type": name,
-                        "modelProviderId": model.model_provider_id,
-                        "modelProviderApi": model.model_provider_api,
-                        "model": model.model,
-                        **members,
-                    }
-                ),
-            )
-            for name, members in _payloads(fact, levels, context)
-        ]
-        if not frames:
+        payloads = _payloads(fact, levels, context)
+        if not payloads:
             return b""
-        *before, (name, data) = frames
-        cursor = f"{entry.turn_id}:{entry.offset}"
-        return b"".join(frame_without_id(*one) for one in before) + frame(cursor, name, data)
+        model = context.model_of(entry.turn_id)
+        *before, last = [(name, _data(name, model, members)) for name, members in payloads]
+        first = b"".join(frame_without_id(name, data) for name, data in before)
+        return first + frame(f"{entry.turn_id}:{entry.offset}", *last)
 
 
 _SPOKEN = frozenset(
@@ -86,6 +71,19 @@ _SPOKEN = frozenset(
         events.TurnCancelled,
     )
 )
+
+
+def _data(name: str, model: Model, members: dict[str, Any]) -> bytes:
+    return encoded(
+        {
+            "event": name,
+            "type": name,
+            "modelProviderId": model.model_provider_id,
+            "modelProviderApi": model.model_provider_api,
+            "model": model.model,
+            **members,
+        }
+    )
 
 
 def _payloads(fact: Fact, levels: Levels, context: Context) -> list[_Payload]:

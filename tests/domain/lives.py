@@ -1,0 +1,67 @@
+"""Random lives of a conversation, and the logs that come of them."""
+
+from __future__ import annotations
+
+from hypothesis import strategies as st
+from msgspec import Struct
+
+from tests.domain import ask
+from tests.domain.moves import ACTS, Move, asked, told_by_another_node
+from turnlog.domain.conversation import Conversation, evolve
+from turnlog.domain.decisions import decide
+from turnlog.domain.errors import TurnlogError
+from turnlog.domain.events import Fact
+
+
+class Written(Struct, frozen=True):
+    """One entry of the log: its fact (None: of a later release) and the append it came with."""
+
+    fact: Fact | None
+    append: int
+
+
+class Life(Struct, frozen=True):
+    log: tuple[Written, ...]
+    state: Conversation
+
+    @property
+    def facts(self) -> list[tuple[int, Fact]]:
+        """The facts that are known, with their offsets."""
+        entries = enumerate(self.log, start=1)
+        return [(offset, entry.fact) for offset, entry in entries if entry.fact is not None]
+
+
+def lives() -> st.SearchStrategy[Life]:
+    moves = st.builds(
+        Move,
+        act=st.sampled_from(ACTS),
+        which=st.integers(0, 5),
+        text=st.text(max_size=12),
+        lag=st.integers(-3, 5),
+    )
+    return st.lists(moves, max_size=60).map(live)
+
+
+def live(moves: list[Move]) -> Life:
+    """The life that comes of some moves; what is refused leaves nothing."""
+    now = ask.NOW
+    log = [Written(made, 0) for made in decide(ask.create(), Conversation())]
+    state = evolve(Conversation(), log[0].fact)
+    for number, move in enumerate(moves, start=1):
+        now += move.lag
+        for made in _made(move, state, now, number):
+            log.append(Written(made, number))
+            state = evolve(state, made)
+    return Life(tuple(log), state)
+
+
+def _made(move: Move, state: Conversation, now: int, number: int) -> list[Fact] | list[None]:
+    if move.act == "a later release":
+        return [None]
+    command = asked(move, state, now, number)
+    if command is None:
+        return told_by_another_node(move, state, now)
+    try:
+        return decide(command, state)
+    except TurnlogError:
+        return []

@@ -1,0 +1,1 @@
+"""What a store promises, held to by every adapter."""

@@ -1,0 +1,33 @@
+"""OpenAI's models, by the Responses API and the official SDK."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator
+
+from openai import AsyncOpenAI, OpenAIError
+
+from turnlog.adapters.openai_responses.request import body_of
+from turnlog.adapters.openai_responses.stream import ResponsesReader
+from turnlog.adapters.wire.answering import TIMEOUT, answer
+from turnlog.adapters.wire.failures import Service
+from turnlog.domain.model import ModelPart, ModelRequest
+
+
+class OpenAIResponses:
+    """Asks OpenAI. Retries nothing: that is the runtime's, which records each one."""
+
+    def __init__(self, api_key: str, base_url: str | None = None) -> None:
+        self._service = Service(provider="openai", sdk_error=OpenAIError, secret=api_key)
+        self._client = AsyncOpenAI(
+            api_key=api_key, base_url=base_url, timeout=TIMEOUT, max_retries=0
+        )
+
+    def stream(self, request: ModelRequest) -> AsyncGenerator[ModelPart, None]:
+        """The parts of one answer; raises `ModelFailed`."""
+        create = self._client.responses.with_streaming_response.create
+        reader = ResponsesReader(self._service)
+        return answer(request, lambda: create(**body_of(request)), reader, self._service)
+
+    async def close(self) -> None:
+        """Close the connections that are kept open."""
+        await self._client.close()

@@ -1,0 +1,52 @@
+"""The log, its projections, blobs and hints in PostgreSQL, 15 or newer."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from msgspec import Struct
+
+from turnlog.adapters.postgres.blobs import PostgresBlobs
+from turnlog.adapters.postgres.connections import open_connections
+from turnlog.adapters.postgres.hints import PostgresHints
+from turnlog.adapters.postgres.migrate import SchemaRefused, migrate
+from turnlog.adapters.postgres.store import BUCKETS, PostgresEventStore
+from turnlog.adapters.postgres.views import PostgresViews
+
+__all__ = ["Postgres", "SchemaRefused", "migrate", "open_postgres"]
+
+
+class Postgres(Struct, frozen=True):
+    """Every port that one database serves."""
+
+    store: PostgresEventStore
+    views: PostgresViews
+    blobs: PostgresBlobs
+    hints: PostgresHints
+
+
+@asynccontextmanager
+async def open_postgres(
+    url: str, *, writers: int = 8, readers: int = 8, patience: float = 10.0
+) -> AsyncIterator[Postgres]:
+    """The ports of a migrated database; raises `StoreUnavailable` if it cannot be reached.
+
+    At most so many connections are made, and two for hints. `patience`, in seconds, is how
+    long to wait for a connection, and for an answer.
+    """
+    async with (
+        open_connections(url, size=writers, patience=patience) as writing,
+        open_connections(url, size=readers, patience=patience) as reading,
+    ):
+        buckets: int = (await reading.rows(BUCKETS))[0][0]
+        hints = PostgresHints(url)
+        try:
+            yield Postgres(
+                store=PostgresEventStore(writing, reading, buckets),
+                views=PostgresViews(reading, buckets),
+                blobs=PostgresBlobs(reading, buckets),
+                hints=hints,
+            )
+        finally:
+            hints.hang_up()

@@ -1,0 +1,1 @@
+"""What the providers' adapters share: reading server-sent events, and telling failures."""

@@ -1,0 +1,55 @@
+"""What `turnlog serve` does and says."""
+
+from __future__ import annotations
+
+import socket
+import sys
+
+from turnlog.bootstrap import open_node
+from turnlog.cli.logs import configure_logs
+from turnlog.config import BadSettings, Settings
+from turnlog.http.server import serve
+
+
+async def serve_node(settings: Settings) -> None:
+    """Run one node until it is asked to stop."""
+    configure_logs(settings.log_format)
+    with _listener(settings) as listener:
+        if not settings.ephemeral and settings.database_url is None:
+            print(f"turnlog: starting PostgreSQL in {settings.data_dir} …", file=sys.stderr)
+        async with open_node(settings) as turnlog:
+            await serve(
+                turnlog, listener, default_dialect=settings.default_dialect, ready=_greet
+            )
+
+
+def _listener(settings: Settings) -> socket.socket:
+    """The socket, bound before anything else is started, so that a taken port is told at once."""
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((settings.host, settings.port))
+    except OSError as error:
+        listener.close()
+        raise BadSettings(
+            [f"{settings.host}:{settings.port} cannot be listened on: {error.strerror}."]
+        ) from error
+    return listener
+
+
+def _greet(url: str) -> None:
+    """Say where the server is, and a line that shows what it does."""
+    print(_GREETING.format(api=f"{url}/api/v1"), file=sys.stderr, flush=True)
+
+
+_GREETING = """
+turnlog is ready at {api}
+
+Try it, in another terminal:
+
+  curl -sN -d '{{"message": "What can you do?"}}' -H 'Content-Type: application/json' \\
+    {api}/conversations/$(curl -s {api}/conversations -H 'Content-Type: application/json' \\
+      -d '{{"modelProviderId": "demo", "modelProviderApi": "script", "model": "demo"}}' \\
+      | sed 's/.*"conversationId":"\\([^"]*\\)".*/\\1/')/messages
+"""

@@ -1,0 +1,1 @@
+"""turnlog over HTTP: decode, call, encode."""

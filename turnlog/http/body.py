@@ -1,0 +1,104 @@
+"""The JSON object in a request's body, whole and fit to be stored, or a refusal that says why not."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+from collections import Counter
+from collections.abc import Iterator
+from typing import Any
+
+from aiohttp import web
+
+from turnlog.domain.errors import InvalidInput
+from turnlog.http.errors import BodyStalled, BodyTooLarge, InvalidJson, UnsupportedMediaType
+from turnlog.http.validation import MemberProblem, refuse
+
+JSON_BYTES = 1 << 20
+MESSAGE_BYTES = 16 << 20
+STALL_SECONDS = 30.0
+
+_MAY_BE_UNFIT = re.compile(rb"\\u(?:0000|[dD][89a-fA-F])")
+_UNFIT = re.compile("[\0\ud800-\udfff]")
+
+
+async def read_object(request: web.Request, limit: int = JSON_BYTES) -> dict[str, Any]:
+    """The members of the object that the body is; no text in it has a NUL or half a surrogate."""
+    charset = (request.charset or "utf-8").lower()
+    if request.content_type != "application/json" or charset not in ("utf-8", "utf8"):
+        raise UnsupportedMediaType(given=request.headers.get("Content-Type", "")[:80])
+    body = await _read(request, limit)
+    value = _parsed(body)
+    if _MAY_BE_UNFIT.search(body):
+        _check_texts(value)
+    if not isinstance(value, dict):
+        raise InvalidInput(message="The body must be a JSON object.")
+    return value
+
+
+async def _read(request: web.Request, limit: int) -> bytes:
+    if (request.content_length or 0) > limit:
+        raise BodyTooLarge(limit=limit)
+    body = bytearray()
+    try:
+        while True:
+            async with asyncio.timeout(STALL_SECONDS):
+                chunk = await request.content.readany()
+            if not chunk:
+                return bytes(body)
+            body += chunk
+            if len(body) > limit:
+                raise BodyTooLarge(limit=limit)
+    except TimeoutError:
+        raise BodyStalled(seconds=f"{STALL_SECONDS:g}") from None
+    except (web.RequestPayloadError, ConnectionError):
+        raise InvalidJson(problem="it could not be read to its end") from None
+
+
+def _parsed(body: bytes) -> Any:
+    try:
+        return json.loads(body.decode(), object_pairs_hook=_members, parse_constant=_no_number)
+    except UnicodeDecodeError:
+        raise InvalidJson(problem="it is not UTF-8") from None
+    except json.JSONDecodeError as error:
+        where = f"at line {error.lineno}, column {error.colno}"
+        raise InvalidJson(problem=f"{error.msg} {where}") from None
+    except RecursionError:
+        raise InvalidJson(problem="it is nested too deeply") from None
+    except ValueError as error:
+        raise InvalidJson(problem=str(error).partition(";")[0]) from None
+
+
+def _members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    members = dict(pairs)
+    if len(members) < len(pairs):
+        counts = Counter(name for name, _ in pairs)
+        refuse([MemberProblem(name, "is given twice") for name in counts if counts[name] > 1])
+    return members
+
+
+def _no_number(word: str) -> Any:
+    raise ValueError(f"{word} is no JSON number")
+
+
+def _check_texts(value: Any) -> None:
+    for path, text in _texts(value):
+        if found := _UNFIT.search(text):
+            what = "a NUL character" if found[0] == "\0" else "half of a surrogate pair"
+            refuse([MemberProblem(path, f"holds {what}")])
+
+
+def _texts(value: Any) -> Iterator[tuple[str, str]]:
+    """Every text in the value, names included, and where it stands."""
+    left: list[tuple[str, Any]] = [("", value)]
+    while left:
+        path, value = left.pop()
+        match value:
+            case str():
+                yield path, value
+            case list():
+                left += [(f"{path}[{place}]", item) for place, item in enumerate(value)]
+            case dict():
+                left += [(path or "the body", name) for name in value]
+                left += [(f"{path}.{name}" if path else name, item) for name, item in value.items()]

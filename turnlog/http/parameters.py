@@ -1,0 +1,127 @@
+"""What stands in paths and queries: ids, limits, cursors, levels."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime, timedelta
+from uuid import UUID
+
+from aiohttp import web
+
+from turnlog.domain.errors import InvalidCursor, InvalidInput, NotAvailable, NotFound
+from turnlog.projections.levels import STATUS_LEVELS, Levels, parse
+
+DEFAULT_LIMIT = 20
+MAX_LIMIT = 100
+
+_INTEGER = re.compile(r"[+-]?[0-9]{1,4000}")
+_OFFSET = re.compile(r"[0-9]{1,18}")
+_MOMENT = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{6}Z")
+_UNFIT = re.compile("[\0\ud800-\udfff]")
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def conversation_id(request: web.Request) -> UUID:
+    """The conversation that the path names; what is no UUID is an id that does not exist."""
+    return _uuid("conversation", request.match_info["conversationId"])
+
+
+def turn_id(request: web.Request) -> UUID:
+    """The turn that the path names."""
+    return _uuid("turn", request.match_info["turnId"])
+
+
+def text(request: web.Request, name: str) -> str | None:
+    """A parameter, of which the first counts."""
+    return next(iter(texts(request, name)), None)
+
+
+def texts(request: web.Request, name: str) -> tuple[str, ...]:
+    """A parameter that may be repeated."""
+    words = request.query.getall(name, [])
+    if any(_UNFIT.search(word) for word in words):
+        raise InvalidInput(message=f"'{name}' holds a character that no text here can have.")
+    return tuple(words)
+
+
+def flag(request: web.Request, name: str) -> bool:
+    """A parameter that is true or false, which it is unless it is said."""
+    word = text(request, name) or "false"
+    if word not in ("true", "1", "false", "0"):
+        raise InvalidInput(message=f"'{name}' is true or false.")
+    return word in ("true", "1")
+
+
+def limit(request: web.Request) -> int:
+    """How many on a page: clamped, but a number."""
+    word = text(request, "limit")
+    if word is None:
+        return DEFAULT_LIMIT
+    if not _INTEGER.fullmatch(word):
+        raise InvalidInput(message=f"'limit' is a whole number from 1 to {MAX_LIMIT}.")
+    return max(1, min(MAX_LIMIT, int(word)))
+
+
+def levels(request: web.Request) -> Levels:
+    """How much of thoughts and tool calls a status shows."""
+    thinking = text(request, "thinkingLevel") or text(request, "thinkingFormat")
+    tools = text(request, "toolLevel") or text(request, "toolFormat")
+    return Levels(
+        thinking=STATUS_LEVELS.thinking if thinking is None else parse(thinking),
+        tools=STATUS_LEVELS.tools if tools is None else parse(tools),
+    )
+
+
+def not_yet(request: web.Request, *names: str) -> None:
+    """Refuse parameters whose meaning comes with a later version."""
+    for name in names:
+        if name in request.query:
+            raise NotAvailable(feature=f"The parameter '{name}'")
+
+
+def list_cursor(created_at: str, conversation: UUID) -> str:
+    """The cursor after a row of the list."""
+    return f"{created_at}:{conversation}"
+
+
+def list_place(request: web.Request) -> tuple[int, UUID] | None:
+    """The row after which the page begins: its time in microseconds, and its id."""
+    word = text(request, "cursor")
+    if word is None:
+        return None
+    moment, _, last = word.rpartition(":")
+    try:
+        if not _MOMENT.fullmatch(moment):
+            raise ValueError(moment)
+        at = (datetime.fromisoformat(moment) - _EPOCH) // timedelta(microseconds=1)
+        return at, canonical(last)
+    except ValueError:
+        raise InvalidCursor(cursor=word[:120], expected=_A_NEXT_CURSOR) from None
+
+
+def turns_place(request: web.Request) -> int | None:
+    """The offset before which the turns of the page began."""
+    word = text(request, "cursor")
+    if word is None:
+        return None
+    if not _OFFSET.fullmatch(word):
+        raise InvalidCursor(cursor=word[:120], expected=_A_NEXT_CURSOR)
+    return int(word)
+
+
+def canonical(word: str) -> UUID:
+    """The UUID of a text in canonical form; raises `ValueError` for other forms too."""
+    found = UUID(word)
+    if str(found) != word.lower():
+        raise ValueError(word)
+    return found
+
+
+_A_NEXT_CURSOR = "it should be the 'nextCursor' of a page before"
+
+
+def _uuid(thing: str, word: str) -> UUID:
+    try:
+        return canonical(word)
+    except ValueError:
+        raise NotFound(thing=thing, id=word[:80]) from None
