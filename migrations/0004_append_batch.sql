@@ -1,8 +1,8 @@
 -- The write path: what the nodes want to append to conversations of one bucket, in one commit.
 --
--- Arrays stand side by side: some have one element for each append, those of an event, a
--- listed row or a turn say in their first member to which append (from 1) they belong. A
--- conversation appears once. Answers, for each append, whether its events are in the log.
+-- Arrays stand side by side: some have one element for each append; those of events, of
+-- listed rows and of turns say first to which append (from 1) each belongs, in its order.
+-- A conversation appears once. Answers, for each append, whether its events are in the log.
 --
 -- It needs READ COMMITTED: every statement sees what was committed before it, and so
 -- all that was written under the lock on the bucket's row, which is taken first.
@@ -52,6 +52,7 @@ SET plan_cache_mode = force_generic_plan
 AS $$
 DECLARE
     base bigint;
+    bases bigint[];
     won boolean[];
     answer boolean[];
 BEGIN
@@ -73,6 +74,7 @@ BEGIN
         ORDER BY asked.n
     );
     answer := won;
+    bases := array_fill(base, ARRAY[cardinality(ids)]);
 
     IF false = ANY (won) THEN
         -- Lost, or written before by a commit whose outcome the writer did not learn?
@@ -90,8 +92,17 @@ BEGIN
             FROM unnest(ids, heads, hashes) WITH ORDINALITY AS asked (id, head, hash, n)
             ORDER BY asked.n
         );
-        UPDATE feed_heads
-        SET position = base + (SELECT count(*) FROM unnest(event_appends) AS e (n) WHERE won[e.n])
+        -- Who comes after a loser moves up, and so does the end of the feed.
+        bases := ARRAY(
+            SELECT base - coalesce(
+                sum(asked.head - asked.expected)
+                    FILTER (WHERE NOT won[asked.n]) OVER (ORDER BY asked.n),
+                0
+            )
+            FROM unnest(expected, heads) WITH ORDINALITY AS asked (expected, head, n)
+            ORDER BY asked.n
+        );
+        UPDATE feed_heads SET position = bases[cardinality(bases)] + cardinality(topics)
         WHERE bucket = the_bucket;
     END IF;
 
@@ -117,7 +128,7 @@ BEGIN
     )
     SELECT
         the_bucket, ids[e.n], e.version,
-        (base + row_number() OVER (ORDER BY e.place)) * buckets + the_bucket,
+        (bases[e.n] + e.place) * buckets + the_bucket,
         tenants[e.n], e.turn_id, e.at, e.topic, e.hash, e.state
     FROM unnest(event_appends, offsets, topics, states, event_turns, ats, event_hashes)
         WITH ORDINALITY AS e (n, version, topic, state, turn_id, at, hash, place)

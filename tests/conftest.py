@@ -15,6 +15,7 @@ import asyncpg
 import pytest
 
 from turnlog.adapters.embedded import running_postgres
+from turnlog.adapters.postgres import migrate
 
 T = TypeVar("T")
 
@@ -49,6 +50,7 @@ def template_database(server_url: str) -> Iterator[str]:
 
 async def fill_template(url: str) -> None:
     """Migrate the template. Nobody may be connected to it when this returns."""
+    await migrate(url)
 
 
 @pytest.fixture

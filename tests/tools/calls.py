@@ -20,3 +20,11 @@ async def refusal(tool: Tool, **arguments: Any) -> str:
     with pytest.raises(ToolFailed) as failed:
         await call(tool, **arguments)
     return str(failed.value)
+
+
+async def told_or_refused(tool: Tool, **arguments: Any) -> str:
+    """What the model is told, either way."""
+    try:
+        return await call(tool, **arguments)
+    except ToolFailed as refused:
+        return str(refused)

@@ -32,6 +32,28 @@ def outside(tmp_path: Path) -> Path:
     return outside
 
 
+@pytest.fixture
+def trap(folder: Path, outside: Path) -> Path:
+    """The workspace's folder, with links of every kind."""
+    (folder / "src" / "deep").mkdir(parents=True)
+    (folder / "src" / "a.txt").write_text("inside")
+    for name, target in {
+        "link_to_file": "../outside/file.txt",
+        "link_to_folder": "src/../../outside",
+        "absolute_link": str(outside),
+        "link_to_link": "link_to_folder",
+        "link_inside": "src/deep",
+        "link_to_root": "/",
+        "link_to_zero": "/dev/zero",
+        "absolute_inside": str(folder / "src"),
+        "dangling": "nowhere",
+        "loop": "loop",
+        "chain": "link_inside/../a.txt",
+    }.items():
+        (folder / name).symlink_to(target)
+    return folder
+
+
 @pytest.fixture(params=[by_kernel, step_by_step], ids=["by kernel", "step by step"])
 def opener(request: pytest.FixtureRequest, tmp_path: Path) -> Opener:
     """Both ways to stay beneath a folder."""

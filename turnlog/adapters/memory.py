@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
+from itertools import islice
 from uuid import UUID
 
 from msgspec.structs import replace
@@ -42,18 +43,14 @@ class MemoryStore:
         return [self._append(bucket, append) for append in appends]
 
     def _append(self, bucket: int, append: Append) -> bool:
-        conversation_id = append.conversation_id
-        log = self._logs.get(conversation_id, [])
-        if len(log) != append.head.offset:
-            return False
-        last = append.entries[-1]
-        head = self._heads.get(conversation_id, append.head)
+        conversation_id, last = append.conversation_id, append.entries[-1]
+        log = self._logs.setdefault(conversation_id, [])
+        head = self._heads.get(conversation_id, replace(append.head, offset=0))
+        if (head.offset, head.hash) != (append.head.offset, append.head.hash):
+            return last in log[last.offset - 1 : last.offset]
         self._heads[conversation_id] = replace(head, offset=last.offset, hash=last.hash)
-        self._logs[conversation_id] = log
-        for entry in append.entries:
-            entry = replace(entry, hash=b"")
-            log.append(entry)
-            self._feeds[bucket].append((conversation_id, entry))
+        log.extend(append.entries)
+        self._feeds[bucket].extend((conversation_id, entry) for entry in append.entries)
         if append.conversation is not None:
             self._conversations[conversation_id] = append.conversation
         self._turns.update({turn.turn_id: turn for turn in append.turns})
@@ -72,17 +69,21 @@ class MemoryStore:
         turn_id: UUID | None = None,
         deltas: bool = True,
     ) -> list[Entry]:
-        entries = [
-            entry
+        entries = (
+            replace(entry, hash=b"")
             for entry in self._logs.get(conversation_id, [])[after:until]
             if (turn_id is None or entry.turn_id == turn_id)
             and (deltas or entry.topic not in DELTA_TOPICS)
-        ]
-        return entries[:limit]
+        )
+        return list(islice(entries, limit))
 
     async def feed(self, bucket: int, *, after: int, limit: int) -> list[tuple[int, UUID, Entry]]:
-        places = self._feeds[bucket][after : after + limit]
-        return [(position, *place) for position, place in enumerate(places, after + 1)]
+        return [
+            (position, conversation_id, replace(entry, hash=b""))
+            for position, (conversation_id, entry) in enumerate(
+                self._feeds[bucket][after : after + limit], after + 1
+            )
+        ]
 
     async def positions(self) -> list[int]:
         return [len(feed) for feed in self._feeds]

@@ -18,9 +18,7 @@ async def serve_node(settings: Settings) -> None:
         if not settings.ephemeral and settings.database_url is None:
             print(f"turnlog: starting PostgreSQL in {settings.data_dir} …", file=sys.stderr)
         async with open_node(settings) as turnlog:
-            await serve(
-                turnlog, listener, default_dialect=settings.default_dialect, ready=_greet
-            )
+            await serve(turnlog, listener, default_dialect=settings.default_dialect, ready=_greet)
 
 
 def _listener(settings: Settings) -> socket.socket:

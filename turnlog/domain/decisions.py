@@ -6,7 +6,6 @@ ending and every call its result, and starts the turn that waits next.
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -25,7 +24,7 @@ from turnlog.domain.errors import (
 )
 from turnlog.domain.events import Fact
 from turnlog.domain.running import run, start
-from turnlog.domain.values import Configuration, Usage, timestamp
+from turnlog.domain.values import Configuration, Usage, microseconds_of, timestamp
 
 
 def decide(command: Command, state: Conversation) -> list[Fact]:
@@ -48,8 +47,7 @@ def moment(command: Command, state: Conversation) -> int:
     """When the command's facts happen: its `at`, or just after the last fact, if that is later."""
     if timestamp(command.at) > state.updated_at:
         return command.at
-    last = datetime.fromisoformat(state.updated_at)
-    return int(last.replace(microsecond=0).timestamp()) * 1_000_000 + last.microsecond + 1
+    return microseconds_of(state.updated_at) + 1
 
 
 def _create(command: commands.CreateConversation, state: Conversation, at: str) -> list[Fact]:

@@ -28,10 +28,13 @@ class EventStore(Protocol):
     async def append(self, bucket: int, appends: Sequence[Append]) -> list[bool]:
         """Write appends to different conversations of one bucket, in one commit.
 
-        Says of each, in order, whether it was written. One that was not has lost:
-        its log did not end where it expected, and nothing of it was written. When
-        this returns, what was written is on disk and numbered in the feed. A commit
-        whose outcome is unknown is resolved before this returns.
+        Says of each, in order, whether it is in the log. One that is not has lost: its
+        log did not end where it expected (offset and hash), and nothing of it was
+        written. When this returns, what was written is on disk and numbered in the feed.
+
+        One that is in the log already, from a commit whose outcome was not learned,
+        counts as written and is not written again. So `StoreUnavailable` leaves the
+        outcome open, and the same append may be sent again until it is known.
         """
 
     async def head(self, conversation_id: UUID) -> Head | None:
@@ -53,7 +56,10 @@ class EventStore(Protocol):
         """
 
     async def feed(self, bucket: int, *, after: int, limit: int) -> list[tuple[int, UUID, Entry]]:
-        """A bucket's entries by position (from 1, gapless, ascending in commit order)."""
+        """A bucket's entries by position (from 1, gapless, ascending in commit order).
+
+        Their hashes are left out (`b""`).
+        """
 
     async def positions(self) -> list[int]:
         """The position of the last entry of each bucket, 0 if there is none."""
@@ -81,7 +87,7 @@ class Views(Protocol):
 
 
 class BlobStore(Protocol):
-    """Bytes beside the log, kept once each within a conversation."""
+    """Bytes beside the log, kept once each within a conversation. May raise `StoreUnavailable`."""
 
     async def put(self, conversation_id: UUID, blob: Blob) -> None:
         """Keep it; keeping it again changes nothing."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import Any, Literal
 
 from msgspec import Struct
@@ -15,12 +16,23 @@ OnBusy = Literal["enqueue", "reject", "interrupt", "steer"]
 ItemKind = Literal["thinking", "message", "tool_call"]
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
 
 
 def timestamp(at: int) -> str:
     """Microseconds since the epoch as RFC 3339 UTC, always with six decimals."""
-    moment = _EPOCH + timedelta(microseconds=at)
-    return moment.strftime("%Y-%m-%dT%H:%M:%S.") + f"{moment.microsecond:06d}Z"
+    seconds, microseconds = divmod(at, 1_000_000)
+    return f"{_second(seconds)}.{microseconds:06d}Z"
+
+
+def microseconds_of(timestamp: str) -> int:
+    """The inverse of `timestamp`."""
+    return (datetime.fromisoformat(timestamp) - _EPOCH) // _MICROSECOND
+
+
+@lru_cache(maxsize=64)
+def _second(seconds: int) -> str:
+    return (_EPOCH + timedelta(seconds=seconds)).strftime("%Y-%m-%dT%H:%M:%S")
 
 
 class TextPart(Struct, frozen=True, kw_only=True, tag="text", rename="camel", omit_defaults=True):

@@ -1,4 +1,4 @@
-"""The JSON object in a request's body, whole and fit to be stored, or a refusal that says why not."""
+"""The JSON object in a request's body: whole, and fit to be stored."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from aiohttp import web
 
 from turnlog.domain.errors import InvalidInput
 from turnlog.http.errors import BodyStalled, BodyTooLarge, InvalidJson, UnsupportedMediaType
-from turnlog.http.validation import MemberProblem, refuse
+from turnlog.http.validation import MemberProblem, invalid
 
 JSON_BYTES = 1 << 20
 MESSAGE_BYTES = 16 << 20
@@ -74,7 +74,9 @@ def _members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     members = dict(pairs)
     if len(members) < len(pairs):
         counts = Counter(name for name, _ in pairs)
-        refuse([MemberProblem(name, "is given twice") for name in counts if counts[name] > 1])
+        raise invalid(
+            [MemberProblem(name, "is given twice") for name in counts if counts[name] > 1]
+        )
     return members
 
 
@@ -86,7 +88,7 @@ def _check_texts(value: Any) -> None:
     for path, text in _texts(value):
         if found := _UNFIT.search(text):
             what = "a NUL character" if found[0] == "\0" else "half of a surrogate pair"
-            refuse([MemberProblem(path, f"holds {what}")])
+            raise invalid([MemberProblem(path, f"holds {what}")])
 
 
 def _texts(value: Any) -> Iterator[tuple[str, str]]:
@@ -102,3 +104,5 @@ def _texts(value: Any) -> Iterator[tuple[str, str]]:
             case dict():
                 left += [(path or "the body", name) for name in value]
                 left += [(f"{path}.{name}" if path else name, item) for name, item in value.items()]
+            case _:
+                pass

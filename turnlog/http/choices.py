@@ -17,11 +17,10 @@ LATER_TOOLS = frozenset({"writeFile", "applyPatch", "shell"})
 
 def check_model(models: Models, provider: object, api: object, model: object) -> None:
     """Raises what keeps the model from being used. Nothing is chosen where none is a string."""
-    match provider, api, model:
-        case str(), str(), str():
-            models.adapter(provider, api)
-        case _ if any(isinstance(word, str) for word in (provider, api, model)):
-            raise InvalidInput(message=ALL_THREE)
+    if isinstance(provider, str) and isinstance(api, str) and isinstance(model, str):
+        models.adapter(provider, api)
+    elif any(isinstance(word, str) for word in (provider, api, model)):
+        raise InvalidInput(message=ALL_THREE)
 
 
 def check_tools(tools: Mapping[str, Tool], chosen: Sequence[ToolChoice]) -> None:

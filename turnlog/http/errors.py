@@ -45,7 +45,7 @@ class NotYet(NotFound):
 
 
 class ForeignCaller(TurnlogError):
-    """Without keys configured this server talks to its own machine only, and {header} is foreign."""
+    """Without keys configured this server serves its own machine only, and {header} is foreign."""
 
     code = "FORBIDDEN"
 

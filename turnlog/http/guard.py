@@ -1,4 +1,4 @@
-"""Without keys, only this machine may ask: a defence against DNS rebinding and foreign web pages."""
+"""Without keys, only this machine may ask: against DNS rebinding and foreign web pages."""
 
 from __future__ import annotations
 

@@ -15,7 +15,6 @@ from turnlog.domain.records import Entry, TurnRow
 from turnlog.http.streams import Stream, Streams
 from turnlog.projections import cursor as cursors
 from turnlog.projections import frames, pages
-from turnlog.projections.context import Context
 from turnlog.projections.view import View, view_of
 from turnlog.runtime.application import Turnlog
 
@@ -136,9 +135,6 @@ class LogHandlers:
             return await _unavailable(request, "this node takes no more streams just now")
         tail = self._turnlog.tails.open(place.conversation_id)
         try:
-            context = Context()
-            if place.view.needs_context:
-                context = await tail.context(self._store)
             response = web.StreamResponse(headers=_SSE_HEADERS)
             _without_length(request, response)
             writer = await response.prepare(request)
@@ -149,7 +145,7 @@ class LogHandlers:
             )
             self._streams.add(stream)
             try:
-                await stream.run(self._store, context)
+                await stream.run(self._store)
             except StoreUnavailable:
                 pass  # the reader comes back, and its cursor is good
             finally:

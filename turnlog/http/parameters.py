@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 from aiohttp import web
 
 from turnlog.domain.errors import InvalidCursor, InvalidInput, NotAvailable, NotFound
+from turnlog.domain.values import microseconds_of
 from turnlog.projections.levels import STATUS_LEVELS, Levels, parse
 
 DEFAULT_LIMIT = 20
@@ -18,7 +18,6 @@ _INTEGER = re.compile(r"[+-]?[0-9]{1,4000}")
 _OFFSET = re.compile(r"[0-9]{1,18}")
 _MOMENT = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{6}Z")
 _UNFIT = re.compile("[\0\ud800-\udfff]")
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def conversation_id(request: web.Request) -> UUID:
@@ -64,11 +63,11 @@ def limit(request: web.Request) -> int:
 
 def levels(request: web.Request) -> Levels:
     """How much of thoughts and tool calls a status shows."""
-    thinking = text(request, "thinkingLevel") or text(request, "thinkingFormat")
-    tools = text(request, "toolLevel") or text(request, "toolFormat")
+    thinking = [*texts(request, "thinkingLevel"), *texts(request, "thinkingFormat")]
+    tools = [*texts(request, "toolLevel"), *texts(request, "toolFormat")]
     return Levels(
-        thinking=STATUS_LEVELS.thinking if thinking is None else parse(thinking),
-        tools=STATUS_LEVELS.tools if tools is None else parse(tools),
+        thinking=parse(thinking[0]) if thinking else STATUS_LEVELS.thinking,
+        tools=parse(tools[0]) if tools else STATUS_LEVELS.tools,
     )
 
 
@@ -93,8 +92,7 @@ def list_place(request: web.Request) -> tuple[int, UUID] | None:
     try:
         if not _MOMENT.fullmatch(moment):
             raise ValueError(moment)
-        at = (datetime.fromisoformat(moment) - _EPOCH) // timedelta(microseconds=1)
-        return at, canonical(last)
+        return microseconds_of(moment), canonical(last)
     except ValueError:
         raise InvalidCursor(cursor=word[:120], expected=_A_NEXT_CURSOR) from None
 

@@ -52,7 +52,7 @@ class FunctionChoice(FunctionTool, frozen=True, kw_only=True, forbid_unknown_fie
     """A function that the caller runs."""
 
     name: Name
-    parameters: dict[str, Any] = {}
+    parameters: dict[str, Any] = msgspec.field(default_factory=dict)
 
 
 class McpChoice(McpTool, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -74,7 +74,7 @@ class CreateConversation(Configuration, frozen=True, kw_only=True, forbid_unknow
     model: Name
     agent_role: Word | None = None
     tags: Tags = ()
-    metadata: Metadata = {}
+    metadata: Metadata = msgspec.field(default_factory=dict)
     reasoning: ReasoningChoice | None = None
     max_output_tokens: Tokens | None = None
     temperature: Temperature | None = None
@@ -87,13 +87,13 @@ class UpdateConversation(Changes, frozen=True, kw_only=True, forbid_unknown_fiel
     model_provider_id: Name | UnsetType = UNSET
     model_provider_api: Name | UnsetType = UNSET
     model: Name | UnsetType = UNSET
-    agent_role: Word | None | UnsetType = UNSET
+    agent_role: Word | UnsetType | None = UNSET
     tags: Tags | UnsetType = UNSET
     metadata: Metadata | UnsetType = UNSET
-    reasoning: ReasoningChoice | None | UnsetType = UNSET
-    max_output_tokens: Tokens | None | UnsetType = UNSET
-    temperature: Temperature | None | UnsetType = UNSET
-    tools: Tools | None | UnsetType = UNSET
+    reasoning: ReasoningChoice | UnsetType | None = UNSET
+    max_output_tokens: Tokens | UnsetType | None = UNSET
+    temperature: Temperature | UnsetType | None = UNSET
+    tools: Tools | UnsetType | None = UNSET
 
 
 class SaidText(Struct, frozen=True, kw_only=True, tag="text", forbid_unknown_fields=True):

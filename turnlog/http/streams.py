@@ -54,11 +54,14 @@ class Stream:
         self._stalled: float | None = None
         self._write(KEEPALIVE)
 
-    async def run(self, store: EventStore, context: Context) -> None:
+    async def run(self, store: EventStore) -> None:
         """Show the log from the cursor until it, or the stream, ends."""
+        context = Context()
         while not self._over:
             self._wake.clear()
             await self._drained()
+            if self.view.needs_context:
+                context = await self._tail.context(store)
             entries = self._tail.since(self.cursor)
             if entries is None:
                 entries = await self._page(store)

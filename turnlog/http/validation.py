@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Mapping, Sequence
 from functools import cache
-from typing import Any, NoReturn, TypeVar
+from typing import Any, TypeVar
 
 import msgspec
 from msgspec import Struct
@@ -51,17 +51,17 @@ def valid(kind: type[S], members: Mapping[str, Any], *, immutable: Collection[st
         elif field.required:
             problems.append(MemberProblem(name, "is missing"))
     if problems:
-        refuse(problems)
+        raise invalid(problems)
     return kind(**values)
 
 
-def refuse(problems: Sequence[MemberProblem]) -> NoReturn:
-    """Raise `InvalidInput` with every problem in its message and in `details.errors`."""
+def invalid(problems: Sequence[MemberProblem]) -> InvalidInput:
+    """The refusal that has every problem in its message and in `details.errors`."""
     told = [
         MemberProblem(well_formed(each.member[:120]), each.problem) for each in problems[:MAX_TOLD]
     ]
     message = "; ".join(f"{each.member}: {each.problem}" for each in told)
-    raise InvalidInput(message=f"The request is not valid: {message}.", errors=told)
+    return InvalidInput(message=f"The request is not valid: {message}.", errors=told)
 
 
 @cache

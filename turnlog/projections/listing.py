@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Any, Literal
 from uuid import UUID
 
@@ -13,7 +12,7 @@ from msgspec.structs import replace
 from turnlog.domain import events
 from turnlog.domain.events import Changes, Fact, WantedCall
 from turnlog.domain.records import ConversationRow
-from turnlog.domain.values import Configuration, Usage
+from turnlog.domain.values import Configuration, Usage, microseconds_of
 from turnlog.projections.waiting import still_wanted
 
 ConversationStatus = Literal["idle", "running", "requires_action"]
@@ -82,8 +81,8 @@ def row(listing: Listing) -> ConversationRow:
     view = listing.view
     return ConversationRow(
         conversation_id=view.conversation_id,
-        created_at=_microseconds(view.created_at),
-        updated_at=_microseconds(view.updated_at),
+        created_at=microseconds_of(view.created_at),
+        updated_at=microseconds_of(view.updated_at),
         status=view.status,
         agent_role=view.agent_role,
         tags=view.tags,
@@ -134,8 +133,3 @@ def _settled(listing: Listing, fact: Fact) -> Listing:
 
 def _with(listing: Listing, **members: Any) -> Listing:
     return replace(listing, view=replace(listing.view, **members))
-
-
-def _microseconds(moment: str) -> int:
-    at = datetime.fromisoformat(moment)
-    return int(at.replace(microsecond=0).timestamp()) * 1_000_000 + at.microsecond

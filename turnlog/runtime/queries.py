@@ -64,7 +64,7 @@ async def with_history(parts: Parts, shown: ConversationDetails) -> Conversation
 async def turn(parts: Parts, turn_id: UUID, levels: Levels) -> TurnView:
     """The status of one turn; raises `NotFound`, also if its conversation was deleted."""
     row = await parts.views.turn(turn_id)
-    listed = row and await parts.views.conversation(row.conversation_id)
+    listed = None if row is None else await parts.views.conversation(row.conversation_id)
     if row is None or listed is None or listed.row.deleted:
         raise NotFound(thing="turn", id=turn_id)
     return await _turn(parts, row, levels)

@@ -50,20 +50,18 @@ class Tail:
         self._window: deque[Entry] = deque()
         self._window_bytes = 0
         self._followers: dict[View, set[Follower]] = {}
-        self._context: Context | None = None
+        self._context = Context()
+        self._informed = False
 
     async def context(self, store: EventStore) -> Context:
-        """What dialects need to know of the whole log; kept up from now on."""
-        if self._context is not None:
-            return self._context
-        context = Context()
-        while entries := await store.read(self.conversation_id, after=context.offset, deltas=False):
-            for entry in entries:
-                _learn(context, entry)
-        for entry in self._window:
-            _learn(context, entry)
-        self._context = context
-        return context
+        """What dialects need to know of the log so far; kept up from now on."""
+        while not self._informed:
+            after = self._context.offset
+            entries = await store.read(self.conversation_id, after=after, deltas=False)
+            for entry in [*entries, *(() if entries else self._window)]:
+                self._learn(entry)
+            self._informed = not entries
+        return self._context
 
     def since(self, cursor: int) -> list[Entry] | None:
         """The entries after the cursor; None if the window does not reach back so far."""
@@ -96,6 +94,7 @@ class Tail:
         if entries[0].offset != self.last + 1:
             self._window.clear()
             self._window_bytes = 0
+            self._informed = False
         self._keep(entries)
         self.last = entries[-1].offset
         for view, followers in list(self._followers.items()):
@@ -103,8 +102,11 @@ class Tail:
 
     def _show(self, view: View, followers: list[Follower], entries: Sequence[Entry]) -> None:
         before, last = entries[0].offset - 1, entries[-1].offset
-        context = self._context or Context()
-        frames = b"".join([view.render(entry, context) for entry in entries])
+        if view.needs_context and not self._informed:
+            for follower in followers:
+                follower.fall_behind()
+            return
+        frames = b"".join([view.render(entry, self._context) for entry in entries])
         ended = any(view.is_last(entry) for entry in entries)
         for follower in followers:
             if follower.cursor == before:
@@ -116,10 +118,14 @@ class Tail:
         for entry in entries:
             self._window.append(entry)
             self._window_bytes += len(entry.state)
-            if self._context is not None:
-                _learn(self._context, entry)
+            if self._informed:
+                self._learn(entry)
         while self._window_bytes > WINDOW_BYTES and len(self._window) > 1:
             self._window_bytes -= len(self._window.popleft().state)
+
+    def _learn(self, entry: Entry) -> None:
+        if entry.topic not in DELTA_TOPICS:
+            self._context.learn(entry.offset, decode(entry.topic, entry.state))
 
 
 class Tails:
@@ -163,11 +169,3 @@ class Tails:
             if not entries:
                 return
             tail.publish(entries)
-
-
-def _learn(context: Context, entry: Entry) -> None:
-    if entry.topic in DELTA_TOPICS:
-        return
-    fact = decode(entry.topic, entry.state)
-    if fact is not None:
-        context.learn(entry.offset, fact)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator
 
-from anthropic import AnthropicError, AsyncAnthropic
+from anthropic import AnthropicError, AsyncAnthropic, DefaultAsyncHttpxClient
 
 from turnlog.adapters.anthropic.request import body_of
 from turnlog.adapters.anthropic.stream import MessagesReader
-from turnlog.adapters.wire.answering import TIMEOUT, answer
+from turnlog.adapters.wire.answering import LIMITS, TIMEOUT, answer
 from turnlog.adapters.wire.failures import Service
 from turnlog.domain.model import ModelPart, ModelRequest
 
@@ -19,7 +19,11 @@ class AnthropicMessages:
     def __init__(self, api_key: str, base_url: str | None = None) -> None:
         self._service = Service(provider="anthropic", sdk_error=AnthropicError, secret=api_key)
         self._client = AsyncAnthropic(
-            api_key=api_key, base_url=base_url, timeout=TIMEOUT, max_retries=0
+            api_key=api_key,
+            base_url=base_url,
+            timeout=TIMEOUT,
+            max_retries=0,
+            http_client=DefaultAsyncHttpxClient(limits=LIMITS),
         )
 
     def stream(self, request: ModelRequest) -> AsyncGenerator[ModelPart, None]:

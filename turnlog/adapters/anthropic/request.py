@@ -28,11 +28,10 @@ _Role = Literal["user", "assistant"]
 
 def body_of(request: ModelRequest) -> dict[str, Any]:
     """The members of the request. Temperature is none of them: API version 2026-10-21 has none."""
-    messages = list(_messages(request.items))
     body: dict[str, Any] = {
         "model": request.model.model,
         "max_tokens": request.max_output_tokens or room_for_output(request.model.model),
-        "messages": messages,
+        "messages": list(_messages(request.items)),
         "cache_control": {"type": "ephemeral"},
         "stream": True,
     }
@@ -45,7 +44,7 @@ def body_of(request: ModelRequest) -> dict[str, Any]:
         ]
     body |= thinking_of(request.model.model, request.reasoning)
     budget = body.get("thinking", {}).get("budget_tokens")
-    if budget is not None and _unthinking(messages):
+    if budget is not None and _unthinking(request.items):
         del body["thinking"]
     elif budget is not None and body["max_tokens"] <= budget:
         body["max_tokens"] += budget
@@ -116,12 +115,22 @@ def _given(data: ProviderData | None) -> dict[str, Any]:
     return {} if data is None else data.content
 
 
-def _unthinking(messages: list[dict[str, Any]]) -> bool:
-    """Whether the calls under way began without a thought: budgets are then refused."""
-    for message in reversed(messages):
-        kinds = [block["type"] for block in message["content"]]
-        if message["role"] == "user" and "tool_result" not in kinds:
-            return False
-        if "tool_use" in kinds and kinds[0] not in ("thinking", "redacted_thinking"):
-            return True
-    return False
+def _unthinking(items: tuple[PromptItem, ...]) -> bool:
+    """Whether calls under way began without a thought; with them, budgets are refused.
+
+    Calls are under way until a user's message that follows no results of theirs.
+    """
+    unthinking = thought = opened = answered = False
+    between = True
+    for item in items:
+        if isinstance(item, UserSaid):
+            unthinking, thought = unthinking and answered, False
+        elif isinstance(item, ToolAnswered):
+            answered = True
+        else:
+            opened = isinstance(item, AgentThought) if between else opened
+            thought, answered = thought or opened, False
+            if isinstance(item, AgentCalled) and not opened:
+                unthinking |= not thought or item.provider_data is None
+        between = isinstance(item, UserSaid | ToolAnswered)
+    return unthinking

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator
 
-from openai import AsyncOpenAI, OpenAIError
+from openai import AsyncOpenAI, DefaultAsyncHttpxClient, OpenAIError
 
 from turnlog.adapters.openai_responses.request import body_of
 from turnlog.adapters.openai_responses.stream import ResponsesReader
-from turnlog.adapters.wire.answering import TIMEOUT, answer
+from turnlog.adapters.wire.answering import LIMITS, TIMEOUT, answer
 from turnlog.adapters.wire.failures import Service
 from turnlog.domain.model import ModelPart, ModelRequest
 
@@ -19,7 +19,11 @@ class OpenAIResponses:
     def __init__(self, api_key: str, base_url: str | None = None) -> None:
         self._service = Service(provider="openai", sdk_error=OpenAIError, secret=api_key)
         self._client = AsyncOpenAI(
-            api_key=api_key, base_url=base_url, timeout=TIMEOUT, max_retries=0
+            api_key=api_key,
+            base_url=base_url,
+            timeout=TIMEOUT,
+            max_retries=0,
+            http_client=DefaultAsyncHttpxClient(limits=LIMITS),
         )
 
     def stream(self, request: ModelRequest) -> AsyncGenerator[ModelPart, None]:

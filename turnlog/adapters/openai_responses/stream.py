@@ -117,7 +117,8 @@ class ResponsesReader:
             self.usage = response.usage.usage
         if cut:
             details = response.incomplete_details
-            self.stop_reason = _CUT.get(details and details.reason, "unknown")
+            reason = None if details is None else details.reason
+            self.stop_reason = _CUT.get(reason, "unknown")
         elif self._refused:
             self.stop_reason = "refusal"
         else:

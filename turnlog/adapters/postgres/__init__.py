@@ -37,7 +37,10 @@ async def open_postgres(
     """
     async with (
         open_connections(url, size=writers, patience=patience) as writing,
-        open_connections(url, size=readers, patience=patience) as reading,
+        # A plan that was made for an empty table, or for a rare tag, must not be kept.
+        open_connections(
+            url, size=readers, patience=patience, plans="force_custom_plan"
+        ) as reading,
     ):
         buckets: int = (await reading.rows(BUCKETS))[0][0]
         hints = PostgresHints(url)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from uuid import UUID
 
+from turnlog.adapters.postgres.arrays import storable
 from turnlog.adapters.postgres.connections import Connections
 from turnlog.domain.identity import bucket_of
 from turnlog.domain.records import Blob
@@ -34,7 +35,7 @@ class PostgresBlobs:
 
     async def get(self, conversation_id: UUID, sha256: str) -> Blob | None:
         bucket = bucket_of(conversation_id, self._buckets)
-        row = await self._connections.row(GET, bucket, conversation_id, sha256)
+        row = await self._connections.row(GET, bucket, conversation_id, storable(sha256))
         if row is None:
             return None
         return Blob(sha256=row["sha256"], media_type=row["media_type"], data=row["data"])

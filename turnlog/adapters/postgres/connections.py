@@ -6,12 +6,13 @@ import asyncio
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import Any, Literal
 
 import asyncpg
 
-from turnlog.adapters.postgres.outages import is_outage
-from turnlog.domain.errors import StoreUnavailable
+from turnlog.adapters.postgres.outages import is_outage, outages_told
+
+Plans = Literal["auto", "force_custom_plan"]
 
 _SETTINGS = {
     "application_name": "turnlog",
@@ -43,15 +44,15 @@ class Connections:
 
     async def rows(self, query: str, *arguments: Any) -> list[asyncpg.Record]:
         """What a query finds. A lost connection costs a second try; then `StoreUnavailable`."""
-        try:
+        with outages_told():
+            try:
+                return await self._fetch(query, *arguments)
+            except TimeoutError:
+                raise
+            except Exception as error:
+                if not is_outage(error):
+                    raise
             return await self._fetch(query, *arguments)
-        except Exception as error:
-            if not is_outage(error) or isinstance(error, TimeoutError):
-                raise _translated(error) from error
-        try:
-            return await self._fetch(query, *arguments)
-        except Exception as error:
-            raise _translated(error) from error
 
     async def row(self, query: str, *arguments: Any) -> asyncpg.Record | None:
         """The first row, or None."""
@@ -65,9 +66,13 @@ class Connections:
 
 @asynccontextmanager
 async def open_connections(
-    url: str, *, size: int, patience: float = 10.0
+    url: str, *, size: int, patience: float = 10.0, plans: Plans = "auto"
 ) -> AsyncIterator[Connections]:
-    """At most `size` connections to the database, made when they are needed."""
+    """At most `size` connections to the database, made when they are needed.
+
+    With `plans="force_custom_plan"` each query is planned for its arguments and for the
+    tables as they are; a plan is kept otherwise.
+    """
     pool = await asyncpg.create_pool(
         url,
         min_size=0,
@@ -75,7 +80,7 @@ async def open_connections(
         max_queries=sys.maxsize,
         max_inactive_connection_lifetime=0,
         timeout=patience,
-        server_settings=_SETTINGS,
+        server_settings=_SETTINGS | {"plan_cache_mode": plans},
         init=_begin,
         reset=_keep,
     )
@@ -95,6 +100,3 @@ async def _begin(connection: asyncpg.Connection) -> None:
 async def _keep(connection: object) -> None:
     """No statement of ours leaves anything behind: no need for a round trip that tidies up."""
 
-
-def _translated(error: Exception) -> Exception:
-    return StoreUnavailable() if is_outage(error) else error

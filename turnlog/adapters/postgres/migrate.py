@@ -12,8 +12,8 @@ import asyncpg
 from msgspec import Struct
 
 import turnlog
-from turnlog.adapters.postgres.outages import is_outage
-from turnlog.domain.errors import StoreUnavailable, TurnlogError
+from turnlog.adapters.postgres.outages import outages_told
+from turnlog.domain.errors import TurnlogError
 
 OLDEST_SERVER = 15
 
@@ -131,7 +131,7 @@ async def migrate(
 @asynccontextmanager
 async def _connected(url: str) -> AsyncIterator[asyncpg.Connection]:
     """A connection of its own; what it has locked is free again when it ends."""
-    try:
+    with outages_told():
         connection = await asyncpg.connect(url, server_settings={"application_name": "turnlog"})
         try:
             version = connection.get_server_version().major
@@ -140,10 +140,6 @@ async def _connected(url: str) -> AsyncIterator[asyncpg.Connection]:
             yield connection
         finally:
             await connection.close()
-    except Exception as error:
-        if is_outage(error):
-            raise StoreUnavailable() from error
-        raise
 
 
 async def _begin_history(connection: asyncpg.Connection) -> None:

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import asyncpg
+
+from turnlog.domain.errors import StoreUnavailable
 
 # https://www.postgresql.org/docs/current/errcodes-appendix.html
 _CLASSES = (
@@ -35,3 +40,14 @@ def is_outage(error: BaseException) -> bool:
         # The driver's word for a lost connection; its `DataError` is a bad argument.
         return not isinstance(error, ValueError)
     return isinstance(error, (OSError, asyncpg.InternalClientError, EOFError))
+
+
+@contextmanager
+def outages_told() -> Iterator[None]:
+    """Raises `StoreUnavailable` for what is an outage."""
+    try:
+        yield
+    except Exception as error:
+        if is_outage(error):
+            raise StoreUnavailable() from error
+        raise

@@ -23,6 +23,7 @@ from turnlog.domain.model import (
 from turnlog.domain.values import StopReason, Usage
 
 TIMEOUT = httpx2.Timeout(None, connect=10.0)
+LIMITS = httpx2.Limits(max_connections=None, max_keepalive_connections=100)
 _LAST_BYTES = 0.1
 
 

@@ -17,6 +17,9 @@ def thinks(model: str) -> bool:
 
 def effort_of(reasoning: Reasoning | None) -> str | None:
     """The word for it, which a budget in tokens is translated to."""
-    if reasoning is None or reasoning.effort is not None or reasoning.budget_tokens is None:
-        return reasoning and reasoning.effort
-    return next((word for most, word in _BUDGETS if reasoning.budget_tokens <= most), "high")
+    if reasoning is None or reasoning.effort is not None:
+        return None if reasoning is None else reasoning.effort
+    budget = reasoning.budget_tokens
+    if budget is None:
+        return None
+    return next((word for most, word in _BUDGETS if budget <= most), "high")

@@ -19,7 +19,7 @@ _TOO_LONG = re.compile(
     r"|maximum.{0,20}tokens|input is too long|request_too_large",
     re.IGNORECASE,
 )
-_SPENT = ("quota", "billing", "spend_limit", "insufficient", "credit")
+_SPENT = ("quota", "billing", "spend_limit", "credits")
 _SECRETS = re.compile(r"\bsk-[\w*.-]+")
 
 _BY_WORD: dict[str, tuple[ModelFailure, bool]] = {
@@ -103,8 +103,8 @@ def told(
 
 
 def _judged(words: str, status: int | None, message: str) -> tuple[ModelFailure, bool]:
-    broken = status is None or status in (400, 413, 422)
-    if "context_length" in words or (broken and _TOO_LONG.search(message)):
+    misshapen = status in (None, 400, 413, 422) and "rate_limit" not in words
+    if "context_length" in words or (misshapen and _TOO_LONG.search(message)):
         return "context_too_long", False
     if any(word in words for word in _SPENT):
         return "rate_limited", False
@@ -125,6 +125,9 @@ def _refused(error: Exception, response: httpx2.Response, service: Service) -> M
     message = told_of.get("message")
     if not isinstance(message, str) or not message:
         message = f"{service.provider} answered {response.status_code}: {response.text[:500]}"
+    behind = told_of.get("metadata")
+    if isinstance(behind, dict) and isinstance(behind.get("raw"), str):
+        message = f"{message}: {behind['raw']}"
     return told(
         service,
         message,

@@ -1,0 +1,109 @@
+"""The items of one chat completion, which the wire leaves to be told apart by its readers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, Literal
+
+from msgspec import Struct, field
+
+from turnlog.adapters.openai_chat.chunks import Call
+from turnlog.adapters.openai_chat.details import Detail, join, without_texts
+from turnlog.domain.model import ItemCompleted, ItemDelta, ItemStarted, ModelPart
+
+Spoken = Literal["thinking", "message"]
+
+
+class _Open(Struct):
+    item: int
+    given: dict[str, Any] = field(default_factory=dict)
+    details: list[Detail] = field(default_factory=list)
+    index: int | None = None
+    words: list[str] = field(default_factory=list)
+
+    def write(self, text: str) -> Iterator[ModelPart]:
+        if text:
+            self.words.append(text)
+            yield ItemDelta(self.item, text)
+
+    def end(self) -> ItemCompleted:
+        details = without_texts(self.details, "".join(self.words))
+        given = {**self.given, "reasoning_details": details} if details else self.given
+        return ItemCompleted(item=self.item, provider_data=given or None)
+
+
+class Items:
+    """A thought or message ends where another kind of item begins; calls, which servers may
+    write side by side, end with the answer.
+    """
+
+    def __init__(self) -> None:
+        self._count = 0
+        self._spoken: _Open | None = None
+        self._kind: Spoken | None = None
+        self._calls: list[_Open] = []
+
+    @property
+    def called(self) -> bool:
+        """Whether there is a call among them."""
+        return bool(self._calls)
+
+    def speak(
+        self, kind: Spoken, text: str, given: dict[str, Any] | None = None
+    ) -> Iterator[ModelPart]:
+        """More of a thought or of a message; `given` names the member that it came in."""
+        if self._spoken is None or self._kind != kind:
+            yield from self._hush()
+            self._kind, self._spoken = kind, _Open(self._next(), given or {})
+            yield ItemStarted(item=self._spoken.item, kind=kind)
+        yield from self._spoken.write(text)
+
+    def remember(self, fragments: list[Detail]) -> Iterator[ModelPart]:
+        """Details without words belong to what is open; if nothing is, they are a thought."""
+        if self._spoken is None and not self._calls:
+            yield from self.speak("thinking", "")
+        open_item = self._spoken or self._calls[-1]
+        join(open_item.details, fragments)
+
+    def call(self, piece: Call) -> Iterator[ModelPart]:
+        """More of a call."""
+        open_call = self._continued(piece)
+        if open_call is None:
+            yield from self._hush()
+            known = any(call.given.get("id") == piece.id for call in self._calls)
+            given = {"id": piece.id} if piece.id and not known else {}
+            open_call = _Open(self._next(), given, index=piece.index)
+            self._calls.append(open_call)
+            name = (piece.function and piece.function.name) or ""
+            yield ItemStarted(item=open_call.item, kind="tool_call", name=name)
+        if piece.extra_content:
+            open_call.given["extra_content"] = piece.extra_content
+        yield from open_call.write(piece.function.text if piece.function else "")
+
+    def finish(self) -> Iterator[ModelPart]:
+        """End all that is open."""
+        yield from self._hush()
+        for call in self._calls:
+            if not call.words:
+                yield from call.write("{}")
+            yield call.end()
+
+    def _continued(self, piece: Call) -> _Open | None:
+        """The call that a piece belongs to. Some servers send whole calls, all with index 0."""
+        name = piece.function and piece.function.name
+        for call in reversed(self._calls):
+            begun_anew = name and piece.id and piece.id != call.given.get("id")
+            if piece.index is not None and piece.index == call.index:
+                return None if begun_anew else call
+        if piece.index is not None or name:
+            return None
+        return self._calls[-1] if self._calls else None
+
+    def _hush(self) -> Iterator[ModelPart]:
+        if self._spoken is not None:
+            yield self._spoken.end()
+            self._spoken = None
+
+    def _next(self) -> int:
+        self._count += 1
+        return self._count - 1

@@ -1,0 +1,78 @@
+"""The server's web application: every route, and what stands around them."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Iterable, Sequence
+from typing import Protocol
+
+from aiohttp import web
+
+from turnlog.http import guard
+from turnlog.http.blobs import Blobs
+from turnlog.http.body import MESSAGE_BYTES
+from turnlog.http.catalogue import Catalogue
+from turnlog.http.conversations import Conversations
+from turnlog.http.later import Later
+from turnlog.http.log import LogHandlers
+from turnlog.http.messages import Messages
+from turnlog.http.middleware import name_request, recorded, refusals_told
+from turnlog.http.openapi import OpenApi
+from turnlog.http.streams import Streams
+from turnlog.http.turns import Turns
+from turnlog.runtime.application import Turnlog
+
+ROOT = "/api/v1"
+STREAMS = web.AppKey("streams", Streams)
+
+
+class Resource(Protocol):
+    """Handlers that belong together."""
+
+    def routes(self) -> Sequence[web.RouteDef]:
+        """Where they are reached, below the API's root."""
+
+
+def make_app(
+    turnlog: Turnlog, *, default_dialect: str = "turnlog", loopback_only: bool = True
+) -> web.Application:
+    """The application of a node that is at work; `app[STREAMS]` are the streams that it serves.
+
+    `loopback_only`: there are no keys, so whoever is not on this machine is refused.
+    """
+    middlewares = [recorded, refusals_told]
+    if loopback_only:
+        middlewares.append(guard.loopback_only)
+    app = web.Application(middlewares=middlewares, client_max_size=MESSAGE_BYTES)
+    app.on_response_prepare.append(name_request)
+    app.cleanup_ctx.append(_streams_looked_after)
+    app[STREAMS] = streams = Streams()
+    catalogue = Catalogue(turnlog)
+    resources: list[Resource] = [
+        catalogue,
+        Conversations(turnlog),
+        Messages(turnlog),
+        Turns(turnlog),
+        LogHandlers(turnlog, streams, default_dialect),
+        Blobs(turnlog),
+        OpenApi(),
+        Later(),
+    ]
+    app.add_routes([web.get("/health", catalogue.health)])
+    for resource in resources:
+        app.add_routes(_below(ROOT, resource.routes()))
+    return app
+
+
+async def _streams_looked_after(app: web.Application) -> AsyncIterator[None]:
+    ticking = asyncio.create_task(app[STREAMS].tick())
+    yield
+    ticking.cancel()
+    await asyncio.gather(ticking, return_exceptions=True)
+
+
+def _below(root: str, routes: Iterable[web.RouteDef]) -> list[web.RouteDef]:
+    return [
+        web.RouteDef(route.method, root + route.path, route.handler, route.kwargs)
+        for route in routes
+    ]

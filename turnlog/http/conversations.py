@@ -1,0 +1,160 @@
+"""Conversations: create, list, show, change, delete."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from http import HTTPStatus
+from typing import get_args
+
+from aiohttp import web
+from msgspec import UNSET, Struct
+
+from turnlog.domain.errors import InvalidInput, NotAvailable
+from turnlog.domain.events import Changes
+from turnlog.domain.records import ListQuery
+from turnlog.domain.values import Configuration
+from turnlog.http import parameters
+from turnlog.http.body import read_object
+from turnlog.http.choices import check_model, check_tools
+from turnlog.http.encoding import json
+from turnlog.http.preconditions import etag, if_match, no_idempotency_yet, not_modified
+from turnlog.http.requests import (
+    CreateConversation,
+    UpdateConversation,
+    as_part_of,
+    check_size,
+)
+from turnlog.http.validation import valid
+from turnlog.projections.listing import ConversationStatus
+from turnlog.runtime import queries
+from turnlog.runtime.application import TENANT, Turnlog
+from turnlog.runtime.queries import ConversationDetails
+
+_IMMUTABLE = frozenset(
+    {
+        "conversationId",
+        "createdAt",
+        "updatedAt",
+        "parent",
+        "status",
+        "offset",
+        "usage",
+        "history",
+    }
+)
+
+
+class ConversationPage(Struct, frozen=True, kw_only=True, rename="camel"):
+    """A page of the list, newest first by `createdAt`."""
+
+    conversations: list[ConversationDetails]
+    next_cursor: str | None
+
+
+class Conversations:
+    """What can be done with conversations."""
+
+    def __init__(self, turnlog: Turnlog) -> None:
+        self._turnlog = turnlog
+        self._parts = turnlog.parts
+
+    def routes(self) -> Sequence[web.RouteDef]:
+        """Where these are reached, below the API's root."""
+        return [
+            web.post("/conversations", self.create),
+            web.get("/conversations", self.list),
+            web.get("/conversations/{conversationId}", self.show),
+            web.patch("/conversations/{conversationId}", self.update),
+            web.delete("/conversations/{conversationId}", self.delete),
+        ]
+
+    async def create(self, request: web.Request) -> web.Response:
+        """A new conversation."""
+        no_idempotency_yet(request)
+        wanted = valid(CreateConversation, await read_object(request))
+        check_size(wanted)
+        check_model(
+            self._parts.models, wanted.model_provider_id, wanted.model_provider_api, wanted.model
+        )
+        check_tools(self._parts.tools, wanted.tools or ())
+        standing = await self._turnlog.create(as_part_of(Configuration, wanted))
+        shown = await queries.with_history(self._parts, queries.standing_at(standing))
+        headers = {
+            "Location": f"/api/v1/conversations/{shown.conversation_id}",
+            "ETag": etag(shown.offset),
+        }
+        return json(shown, status=HTTPStatus.CREATED, headers=headers)
+
+    async def list(self, request: web.Request) -> web.Response:
+        """A page of the list."""
+        parameters.not_yet(request, "q")
+        limit = parameters.limit(request)
+        query = ListQuery(
+            tenant_id=TENANT,
+            limit=limit + 1,
+            before=parameters.list_place(request),
+            tags=parameters.texts(request, "tag"),
+            agent_role=parameters.text(request, "agentRole"),
+            status=_status(request),
+        )
+        wants_history = _wants_history(request)
+        found = await queries.conversations(self._parts, query)
+        page = found[:limit]
+        following = None
+        if len(found) > limit:
+            following = parameters.list_cursor(page[-1].created_at, page[-1].conversation_id)
+        if wants_history:
+            page = [await queries.with_history(self._parts, shown) for shown in page]
+        return json(ConversationPage(conversations=page, next_cursor=following))
+
+    async def show(self, request: web.Request) -> web.Response:
+        """One conversation with its history."""
+        conversation_id = parameters.conversation_id(request)
+        parameters.not_yet(request, "at")
+        shown = await queries.conversation(self._parts, conversation_id)
+        tag = etag(shown.offset)
+        if known := not_modified(request, tag):
+            return known
+        shown = await queries.with_history(self._parts, shown)
+        return json(shown, headers={"ETag": tag})
+
+    async def update(self, request: web.Request) -> web.Response:
+        """Change what it is set to."""
+        conversation_id = parameters.conversation_id(request)
+        offset = if_match(request)
+        changes = valid(UpdateConversation, await read_object(request), immutable=_IMMUTABLE)
+        check_size(changes)
+        check_model(
+            self._parts.models,
+            changes.model_provider_id,
+            changes.model_provider_api,
+            changes.model,
+        )
+        if changes.tools is not UNSET:
+            check_tools(self._parts.tools, changes.tools or ())
+        standing = await self._turnlog.update(conversation_id, as_part_of(Changes, changes), offset)
+        shown = await queries.with_history(self._parts, queries.standing_at(standing))
+        return json(shown, headers={"ETag": etag(shown.offset)})
+
+    async def delete(self, request: web.Request) -> web.Response:
+        """Close it and hide it."""
+        conversation_id = parameters.conversation_id(request)
+        if parameters.flag(request, "erase"):
+            raise NotAvailable(feature="To erase what a conversation holds")
+        await self._turnlog.delete(conversation_id, by="client")
+        return web.Response(status=HTTPStatus.NO_CONTENT)
+
+
+def _status(request: web.Request) -> str | None:
+    word = parameters.text(request, "status")
+    known = get_args(ConversationStatus)
+    if word is not None and word not in known:
+        raise InvalidInput(message=f"'status' is one of: {', '.join(known)}.")
+    return word
+
+
+def _wants_history(request: web.Request) -> bool:
+    words = parameters.texts(request, "include")
+    if any(word != "history" for word in words):
+        raise InvalidInput(message="'include' can be: history.")
+    return bool(words)
