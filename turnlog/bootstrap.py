@@ -87,8 +87,9 @@ def _models(settings: Settings, stack: AsyncExitStack) -> Models:
     if key := settings.openrouter_api_key:
         url = settings.openrouter_base_url or OPENROUTER_URL
         openrouter = kept(OpenAIChat("openrouter", key, url))
-    if url := settings.local_base_url:
-        local = kept(OpenAIChat("local", settings.local_api_key or "none", url))
+    if settings.local_base_url:
+        key = settings.local_api_key or "none"
+        local = kept(OpenAIChat("local", key, settings.local_base_url))
     return Models(
         (
             ProviderEntry(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from typing import Any
 
 import pytest
 from aiohttp.test_utils import TestClient, TestServer
@@ -24,7 +25,7 @@ async def api(node: Node, aiohttp_client: AiohttpClient) -> AsyncIterator[Api]:
     """A client of a server that runs the node, and so its turns."""
     async with node.turnlog.running(drain_seconds=0):
         server = TestServer(make_app(node.turnlog))
-        client: TestClient = await aiohttp_client(
+        client: TestClient[Any, Any] = await aiohttp_client(
             server, server_kwargs={"handler_cancellation": True}
         )
         yield Api(client, node)

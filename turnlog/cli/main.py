@@ -53,7 +53,7 @@ def serve(
     ephemeral
         Keep everything in memory, and lose it at the end.
     """
-    flags = {
+    flags: dict[str, object] = {
         "host": host,
         "port": port,
         "data_dir": data_dir,
@@ -62,7 +62,7 @@ def serve(
         "ephemeral": ephemeral,
     }
     try:
-        settings = load_settings({name: value for name, value in flags.items()})
+        settings = load_settings(flags)
         uvloop.run(serve_node(settings))
     except BadSettings as bad:
         _say("turnlog cannot start with these settings:", *bad.faults)

@@ -41,13 +41,13 @@ def _greet(url: str) -> None:
     print(_GREETING.format(api=f"{url}/api/v1"), file=sys.stderr, flush=True)
 
 
-_GREETING = """
+_GREETING = r"""
 turnlog is ready at {api}
 
 Try it, in another terminal:
 
-  curl -sN -d '{{"message": "What can you do?"}}' -H 'Content-Type: application/json' \\
-    {api}/conversations/$(curl -s {api}/conversations -H 'Content-Type: application/json' \\
-      -d '{{"modelProviderId": "demo", "modelProviderApi": "script", "model": "demo"}}' \\
-      | sed 's/.*"conversationId":"\\([^"]*\\)".*/\\1/')/messages
+  ID=$(curl -s {api}/conversations --json '{{"modelProviderId": "demo", \
+    "modelProviderApi": "script", "model": "demo"}}' | grep -o '[0-9a-f-]\{{36\}}' | head -1)
+  curl -s {api}/conversations/$ID/messages --json '{{"message": "Hello!"}}'
+  curl -N {api}/conversations/$ID/events -H 'Accept: text/event-stream'
 """

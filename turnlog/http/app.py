@@ -14,7 +14,7 @@ from turnlog.http.body import MESSAGE_BYTES
 from turnlog.http.catalogue import Catalogue
 from turnlog.http.conversations import Conversations
 from turnlog.http.later import Later
-from turnlog.http.log import LogHandlers
+from turnlog.http.log import Log
 from turnlog.http.messages import Messages
 from turnlog.http.middleware import name_request, recorded, refusals_told
 from turnlog.http.openapi import OpenApi
@@ -46,6 +46,7 @@ def make_app(
     app = web.Application(middlewares=middlewares, client_max_size=MESSAGE_BYTES)
     app.on_response_prepare.append(name_request)
     app.cleanup_ctx.append(_streams_looked_after)
+    app.on_shutdown.append(_streams_ended)
     app[STREAMS] = streams = Streams()
     catalogue = Catalogue(turnlog)
     resources: list[Resource] = [
@@ -53,7 +54,7 @@ def make_app(
         Conversations(turnlog),
         Messages(turnlog),
         Turns(turnlog),
-        LogHandlers(turnlog, streams, default_dialect),
+        Log(turnlog, streams, default_dialect),
         Blobs(turnlog),
         OpenApi(),
         Later(),
@@ -69,6 +70,10 @@ async def _streams_looked_after(app: web.Application) -> AsyncIterator[None]:
     yield
     ticking.cancel()
     await asyncio.gather(ticking, return_exceptions=True)
+
+
+async def _streams_ended(app: web.Application) -> None:
+    app[STREAMS].end()
 
 
 def _below(root: str, routes: Iterable[web.RouteDef]) -> list[web.RouteDef]:

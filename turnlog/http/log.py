@@ -46,7 +46,7 @@ class Place(Struct, frozen=True, kw_only=True):
     follow: bool
 
 
-class LogHandlers:
+class Log:
     """Reads logs for `GET …/events` and `GET …/stream-events`."""
 
     def __init__(self, turnlog: Turnlog, streams: Streams, default_dialect: str) -> None:

@@ -11,7 +11,7 @@ from collections.abc import Callable
 import structlog
 from aiohttp import web
 
-from turnlog.http.app import STREAMS, make_app
+from turnlog.http.app import make_app
 from turnlog.runtime.application import Turnlog
 
 DRAIN_SECONDS = 10.0
@@ -45,7 +45,6 @@ async def serve(
         await stop.wait()
         log.info("server.stopping", turns=turnlog.turns_running)
         await site.stop()
-    app[STREAMS].end()
     await runner.cleanup()
     log.info("server.stopped")
 

@@ -1,0 +1,229 @@
+"""Conversations that grow by the domain's own decisions, and the prompts that come of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Self
+from uuid import UUID
+
+from msgspec import Struct
+
+from turnlog.domain import commands, events
+from turnlog.domain.commands import Command
+from turnlog.domain.conversation import Conversation, RunningTurn, evolve
+from turnlog.domain.decisions import decide
+from turnlog.domain.endings import closings
+from turnlog.domain.events import Fact
+from turnlog.domain.identity import uuid7
+from turnlog.domain.model import (
+    ItemCompleted,
+    ItemDelta,
+    ItemStarted,
+    ModelPart,
+    PromptItem,
+    StepFinished,
+)
+from turnlog.domain.values import (
+    Configuration,
+    ContentPart,
+    ItemKind,
+    Model,
+    Overrides,
+    StopReason,
+    TextPart,
+    ToolCallStatus,
+    TurnError,
+    Usage,
+    timestamp,
+)
+from turnlog.projections.prompt import prompt
+
+NOW = 1_790_000_000_000_000
+CLAUDE = Model(
+    model_provider_id="anthropic", model_provider_api="messages", model="claude-sonnet-4-5x"
+)
+GPT = Model(model_provider_id="openai", model_provider_api="responses", model="gpt-5")
+
+
+class Spoken(Struct, frozen=True, kw_only=True):
+    """An item of a step; `whole`: the provider ended it; `seal` is what it gave with it."""
+
+    kind: ItemKind
+    text: str
+    name: str = ""
+    whole: bool = True
+    seal: str | None = None
+
+
+def thought(text: str = "Hm.", *, whole: bool = True) -> Spoken:
+    return Spoken(kind="thinking", text=text, whole=whole, seal=text)
+
+
+def said(text: str, *, whole: bool = True, seal: str | None = None) -> Spoken:
+    return Spoken(kind="message", text=text, whole=whole, seal=seal)
+
+
+def called(arguments: str = "{}", *, name: str = "read", whole: bool = True) -> Spoken:
+    return Spoken(kind="tool_call", text=arguments, name=name, whole=whole, seal=arguments)
+
+
+class History:
+    """A log, written by commands as a turn's runner would give them."""
+
+    def __init__(self, model: Model = CLAUDE) -> None:
+        self.facts: list[tuple[int, Fact]] = []
+        self.state = Conversation()
+        self.model = model
+        self._turns = 0
+        self.do(
+            commands.CreateConversation(
+                at=NOW, conversation_id=_id(0), configuration=Configuration(**_members(model))
+            )
+        )
+
+    @property
+    def running(self) -> RunningTurn:
+        assert self.state.running is not None
+        return self.state.running
+
+    def prompt(
+        self, model: Model | None = None, blobs: Mapping[str, bytes] | None = None
+    ) -> tuple[PromptItem, ...]:
+        """What the model is given next."""
+        return prompt(self.facts, model or self.model, blobs or {})
+
+    def do(self, command: Command) -> None:
+        for fact in decide(command, self.state):
+            self.tell(fact)
+
+    def tell(self, fact: Fact) -> int:
+        """Append a fact that no command makes here; returns its offset."""
+        self.state = evolve(self.state, fact)
+        if not isinstance(fact, events.Delta):
+            self.facts.append((self.state.offset, fact))
+        return self.state.offset
+
+    def asked(self, *content: str | ContentPart, model: Model | None = None) -> Self:
+        self.model = model or self.model
+        self._turns += 1
+        parts = tuple(TextPart(text=part) if isinstance(part, str) else part for part in content)
+        self.do(
+            commands.SubmitMessage(
+                at=NOW,
+                turn_id=_id(self._turns),
+                content=parts,
+                overrides=Overrides(**_members(self.model)),
+            )
+        )
+        return self
+
+    def steered(self, text: str) -> Self:
+        content = (TextPart(text=text),)
+        self.tell(events.TurnSteered(**self._in_turn(), content=content))
+        return self
+
+    def begins(self) -> Self:
+        """A step begins."""
+        self.do(commands.StartStep(**self._owner()))
+        return self
+
+    def speaks(self, *items: Spoken) -> Self:
+        """Items of the step under way."""
+        for item in items:
+            number = len(self.running.step_items)
+            self.hear(ItemStarted(item=number, kind=item.kind, name=item.name))
+            self.hear(ItemDelta(number, item.text))
+            if item.whole:
+                given: dict[str, object] = {} if item.seal is None else {"seal": item.seal}
+                self.hear(ItemCompleted(item=number, provider_data=given or None))
+        return self
+
+    def ends(self, stop: StopReason = "end_turn") -> Self:
+        """The step ends."""
+        self.hear(StepFinished(usage=Usage(), stop_reason=stop))
+        return self
+
+    def stepped(self, *items: Spoken, stop: StopReason = "end_turn") -> Self:
+        return self.begins().speaks(*items).ends(stop)
+
+    def hear(self, part: ModelPart) -> None:
+        """Record a part of an answer, as a turn's runner does."""
+        owner = self._owner()
+        match part:
+            case ItemStarted():
+                self.do(commands.StartItem(**owner, item=part.item, kind=part.kind, name=part.name))
+            case ItemDelta():
+                self.do(commands.AppendText(**owner, item=part.item, text=part.text))
+            case ItemCompleted():
+                given = part.provider_data
+                self.do(commands.CompleteItem(**owner, item=part.item, provider_data=given))
+            case StepFinished():
+                ending = commands.CompleteStep(
+                    **owner, usage=part.usage, stop_reason=part.stop_reason, duration_ms=1
+                )
+                self.do(ending)
+            case _:
+                pass
+
+    def answered(self, output: str, status: ToolCallStatus = "ok") -> Self:
+        """The result of the oldest open call."""
+        call = next(iter(self.running.calls.values()))
+        self.do(commands.AppendOutput(**self._owner(), call_id=call.call_id, text=output))
+        self.do(
+            commands.CompleteToolCall(
+                **self._owner(), call_id=call.call_id, status=status, duration_ms=1
+            )
+        )
+        return self
+
+    def denied(self, reason: str | None) -> Self:
+        """The oldest open call is denied, and so has an empty result."""
+        item, call = next(iter(self.running.calls.items()))
+        self.tell(
+            events.ToolCallDenied(
+                **self._in_turn(), item=item, call_id=call.call_id, by="ann", reason=reason
+            )
+        )
+        return self.answered("", "cancelled")
+
+    def superseded(self) -> Self:
+        """The step under way no longer counts; the model is asked again."""
+        first = next(
+            offset for offset, fact in reversed(self.facts) if isinstance(fact, events.StepStarted)
+        )
+        self._close()
+        self.tell(events.AttemptSuperseded(**self._in_turn(), from_offset=first))
+        return self
+
+    def failed(self) -> Self:
+        error = TurnError(code="overloaded", message="Too many.", retryable=True)
+        self.do(commands.FailTurn(**self._owner(), error=error))
+        return self
+
+    def cancelled(self) -> Self:
+        self._close()
+        self.tell(events.TurnCancelled(**self._in_turn(), by="ann", reason=None, usage=Usage()))
+        return self
+
+    def completed(self) -> Self:
+        self.do(commands.CompleteTurn(**self._owner()))
+        return self
+
+    def _close(self) -> None:
+        for fact in closings(self.running, timestamp(NOW)):
+            self.tell(fact)
+
+    def _owner(self) -> dict[str, Any]:
+        turn = self.running
+        return {"at": NOW, "turn_id": turn.turn_id, "attempt": turn.attempt}
+
+    def _in_turn(self) -> dict[str, Any]:
+        return {"at": timestamp(NOW), "turn_id": self.running.turn_id}
+
+
+def _id(number: int) -> UUID:
+    return uuid7(NOW + number, bytes(8))
+
+
+def _members(model: Model) -> dict[str, Any]:
+    return {name: getattr(model, name) for name in model.__struct_fields__}

@@ -1,0 +1,169 @@
+"""However turns are interrupted, every provider accepts the history that comes of it."""
+
+from __future__ import annotations
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from msgspec import Struct
+
+from tests.prompt.history import History
+from tests.prompt.speakers import SPEAKERS, Speaker
+from tests.upstream.script import Call, Part, Reply, Say, Stop, Think
+from tests.upstream.service import Service
+from turnlog.domain.model import AgentCalled, AgentSaid, AgentThought, ModelRequest, StepFinished
+from turnlog.domain.tools import ToolSpec
+from turnlog.domain.values import Reasoning, ToolCallStatus
+
+TOOLS = (ToolSpec(name="read", description="", parameters={"type": "object"}),)
+MODELS = ("claude-sonnet-4-5x", "gpt-5", "model-one")
+STATUSES: tuple[ToolCallStatus, ...] = ("ok", "error", "timeout", "cancelled", "unknown")
+
+texts = st.text(st.sampled_from("ab \n\x00\u2028é🙂\ud83d"), max_size=12)
+arguments = st.sampled_from(["{}", '{"a": "é"}', "", "[1]", '{"a": ', "null", '{"a": "\\ud83d"}'])
+parts: st.SearchStrategy[Part] = st.one_of(
+    st.builds(Think, texts, redacted=st.booleans()),
+    st.builds(Say, texts),
+    st.builds(Call, st.sampled_from(["read", "a.b"]), arguments),
+)
+stops: st.SearchStrategy[Stop | None] = st.sampled_from([None, None, None, "max_tokens", "refusal"])
+
+
+class Plan(Struct, frozen=True):
+    """One step, and what becomes of it.
+
+    `frames`: how many arrive before the connection breaks. `answered`: how many of the
+    calls get a result before the turn ends as `end` says.
+    """
+
+    reply: Reply
+    cuts: list[int]
+    frames: int | None
+    retried: bool
+    steered: bool
+    statuses: list[ToolCallStatus]
+    answered: int
+    end: str
+
+
+class TurnPlan(Struct, frozen=True):
+    speaker: Speaker
+    model: str
+    reasoning: Reasoning | None
+    steps: list[Plan]
+
+
+steps = st.builds(
+    Plan,
+    reply=st.builds(Reply, st.lists(parts, max_size=5), stops),
+    cuts=st.lists(st.integers(1, 200), max_size=3),
+    frames=st.none() | st.integers(0, 40),
+    retried=st.booleans(),
+    steered=st.booleans(),
+    statuses=st.lists(st.sampled_from(STATUSES), min_size=1, max_size=3),
+    answered=st.sampled_from([9, 9, 9, 1, 0]),
+    end=st.sampled_from(["go on", "go on", "go on", "fail", "cancel", "complete"]),
+)
+reasonings = st.sampled_from(
+    [None, Reasoning(budget_tokens=1024), Reasoning(effort="high"), Reasoning(effort="none")]
+)
+turns = st.builds(
+    TurnPlan,
+    speaker=st.sampled_from(SPEAKERS),
+    model=st.sampled_from(MODELS),
+    reasoning=reasonings,
+    steps=st.lists(steps, min_size=1, max_size=4),
+)
+
+
+@given(st.lists(turns, min_size=1, max_size=4))
+@settings(deadline=None, max_examples=300)
+def test_no_interruption_makes_an_illegal_history(plans: list[TurnPlan]) -> None:
+    Drive().run(plans)
+
+
+class Drive:
+    """Plays plans through the readers into a log, and every prompt to every wire's rules."""
+
+    def __init__(self) -> None:
+        self.history = History()
+        self.service = Service(nonce="n")
+        self.asked = 0
+
+    def run(self, plans: list[TurnPlan]) -> None:
+        for plan in plans:
+            model = plan.speaker.model(plan.model)
+            self.history.asked("Hi", model=model)
+            for step in plan.steps:
+                if not self.step(plan, step):
+                    break
+            else:
+                self.history.completed()
+
+    def step(self, turn: TurnPlan, plan: Plan) -> bool:
+        """Play one step; whether the turn goes on."""
+        history = self.history
+        self.check(turn)
+        request = self.request(turn.speaker, turn.model, turn.reasoning)
+        whole = self.play(turn, plan, request, plan.frames)
+        if not whole and plan.retried:
+            history.superseded()
+            self.check(turn)
+            whole = self.play(turn, plan, request, None)
+        if not whole:
+            _ = history.failed() if plan.end == "fail" else history.cancelled()
+            return False
+        for place, _ in enumerate([*history.running.calls][: plan.answered]):
+            history.answered("\x00 out", plan.statuses[place % len(plan.statuses)])
+            self.check(turn)
+        match plan.end:
+            case "fail":
+                history.failed()
+            case "cancel":
+                history.cancelled()
+            case "complete":
+                history.completed()
+            case _:
+                for _ in [*history.running.calls]:
+                    history.denied("No.")
+                return True
+        return False
+
+    def play(self, turn: TurnPlan, plan: Plan, request: ModelRequest, frames: int | None) -> bool:
+        self.asked += 1
+        history = self.history.begins()
+        if plan.steered:
+            history.steered("Faster")
+        whole = False
+        reply = Reply(_in_order(plan.reply.parts, turn.speaker), plan.reply.stop)
+        speaker, service, number = turn.speaker, self.service, self.asked
+        for part in speaker.parts(
+            request, reply, service, number=number, cuts=plan.cuts, frames=frames
+        ):
+            history.hear(part)
+            whole = isinstance(part, StepFinished)
+        return whole
+
+    def check(self, turn: TurnPlan) -> None:
+        """The prompt is legal for the turn's own model, and for every other."""
+        for speaker in SPEAKERS:
+            for model in MODELS:
+                request = self.request(speaker, model, turn.reasoning)
+                if not isinstance(request.items[-1], AgentSaid | AgentCalled | AgentThought):
+                    speaker.check(request, self.service)
+
+    def request(self, speaker: Speaker, model: str, reasoning: Reasoning | None) -> ModelRequest:
+        asked = speaker.model(model)
+        return ModelRequest(
+            model=asked,
+            items=self.history.prompt(asked),
+            instructions="Be kind.",
+            tools=TOOLS,
+            reasoning=reasoning,
+        )
+
+
+def _in_order(parts: list[Part], speaker: Speaker) -> list[Part]:
+    """Chat completions have no place for a thought after a call."""
+    if speaker.api != "chat":
+        return parts
+    return sorted(parts, key=lambda part: isinstance(part, Call))

@@ -1,0 +1,1 @@
+"""Tests of the adapters, through the official SDKs, against a local upstream."""

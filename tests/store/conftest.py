@@ -1,0 +1,55 @@
+"""Every adapter that keeps the store's promises, and databases to be cruel to."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterator
+
+import asyncpg
+import pytest
+from msgspec import Struct
+
+from tests.conftest import create_database, drop_database, with_database
+from turnlog.adapters.memory import MemoryBlobs, MemoryHints, MemoryStore
+from turnlog.adapters.postgres import Postgres, open_postgres
+from turnlog.domain.ports import BlobStore, EventStore, Hints, Views
+
+
+class Stores(Struct, frozen=True):
+    """An adapter of each port, over the same log."""
+
+    store: EventStore
+    views: Views
+    blobs: BlobStore
+    hints: Hints
+
+
+@pytest.fixture(params=["memory", "postgres"])
+async def stores(request: pytest.FixtureRequest) -> AsyncIterator[Stores]:
+    if request.param == "memory":
+        memory = MemoryStore()
+        yield Stores(store=memory, views=memory, blobs=MemoryBlobs(), hints=MemoryHints())
+    else:
+        async with open_postgres(request.getfixturevalue("database_url")) as pg:
+            yield Stores(store=pg.store, views=pg.views, blobs=pg.blobs, hints=pg.hints)
+
+
+@pytest.fixture
+async def postgres(database_url: str) -> AsyncIterator[Postgres]:
+    async with open_postgres(database_url) as postgres:
+        yield postgres
+
+
+@pytest.fixture
+async def admin(database_url: str) -> AsyncIterator[asyncpg.Connection]:
+    """A connection of the operator, beside those of the store."""
+    connection = await asyncpg.connect(database_url)
+    yield connection
+    await connection.close()
+
+
+@pytest.fixture
+def empty_database_url(server_url: str) -> Iterator[str]:
+    """A database that nobody has migrated."""
+    name = create_database(server_url)
+    yield with_database(server_url, name)
+    drop_database(server_url, name)
