@@ -1,4 +1,4 @@
-"""The three wires without a network: our bodies to the upstream's rules, its frames to our readers."""
+"""The three wires without a network: our bodies to the upstream's rules, its frames to us."""
 
 from __future__ import annotations
 
@@ -41,7 +41,8 @@ class Speaker(Struct, frozen=True):
     def sent(self, request: ModelRequest) -> dict[str, Any]:
         """The body as it goes over the wire."""
         body = self.body(request)
-        return body | body.pop("extra_body", {})
+        extra: dict[str, Any] = body.pop("extra_body", {})
+        return body | extra
 
     def check(self, request: ModelRequest, service: Service) -> None:
         """Raise `Illegal` if the provider would refuse the request."""

@@ -18,10 +18,16 @@ TOOLS = (ToolSpec(name="read", description="", parameters={"type": "object"}),)
 MODELS = ("claude-sonnet-4-5x", "gpt-5", "model-one")
 STATUSES: tuple[ToolCallStatus, ...] = ("ok", "error", "timeout", "cancelled", "unknown")
 
+
+def _paired(text: str) -> str:
+    """A thought with half a character in it cannot be given back."""
+    return text.replace("\ud83d", "")
+
+
 texts = st.text(st.sampled_from("ab \n\x00\u2028é🙂\ud83d"), max_size=12)
 arguments = st.sampled_from(["{}", '{"a": "é"}', "", "[1]", '{"a": ', "null", '{"a": "\\ud83d"}'])
 parts: st.SearchStrategy[Part] = st.one_of(
-    st.builds(Think, texts, redacted=st.booleans()),
+    st.builds(Think, texts.map(_paired), redacted=st.booleans()),
     st.builds(Say, texts),
     st.builds(Call, st.sampled_from(["read", "a.b"]), arguments),
 )

@@ -5,13 +5,15 @@ from __future__ import annotations
 from typing import Any
 from uuid import UUID
 
+from msgspec.structs import replace
+
 from tests.store.conftest import Stores
 from tests.store.given import NOON, Writer, written
 from turnlog.domain.records import Blob, Listed, ListQuery
 
 
 async def listed(stores: Stores, **wish: Any) -> list[UUID]:
-    query = ListQuery(**{"tenant_id": "acme", "limit": 100} | wish)
+    query = replace(ListQuery(tenant_id="acme", limit=100), **wish)
     return [found.row.conversation_id for found in await stores.views.conversations(query)]
 
 

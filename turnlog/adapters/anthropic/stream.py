@@ -6,9 +6,10 @@ from collections.abc import Iterator
 from typing import Any, get_args
 
 import msgspec
-from msgspec import Struct
+from msgspec import Struct, field
 
 from turnlog.adapters.wire.failures import Service, told
+from turnlog.adapters.wire.halves import Halves, mended
 from turnlog.adapters.wire.payloads import Payloads
 from turnlog.domain.model import ItemCompleted, ItemDelta, ItemStarted, ModelPart, UsageReported
 from turnlog.domain.values import ItemKind, StopReason, Usage
@@ -85,6 +86,12 @@ class _Block(Struct):
     given: dict[str, Any]
     begun: dict[str, Any]
     written: bool = False
+    halves: Halves = field(default_factory=Halves)
+
+    def write(self, text: str) -> Iterator[ModelPart]:
+        if text:
+            self.written = True
+            yield ItemDelta(self.item, text)
 
 
 class MessagesReader:
@@ -109,7 +116,7 @@ class MessagesReader:
             case "content_block_delta" if event.delta is not None:
                 yield from self._more(event.index, event.delta)
             case "content_block_start" if event.content_block is not None:
-                yield from self._begin(event.index, event.content_block)
+                yield from self._begin(event.index, mended(event.content_block))
             case "content_block_stop":
                 yield from self._end(event.index)
             case "message_start" if event.message is not None:
@@ -139,11 +146,10 @@ class MessagesReader:
         elif kind == "tool_use":
             given = {k: v for k, v in block.items() if k not in ("type", "name", "input")}
         item, self._items = self._items, self._items + 1
-        self._blocks[index] = _Block(item, kind, given, block)
+        begun = self._blocks[index] = _Block(item, kind, given, block)
         name = block.get("name") if kind == "tool_use" else ""
         yield ItemStarted(item=item, kind=_KINDS[kind], name=str(name))
-        if text := block.get("thinking" if kind == "thinking" else "text"):
-            yield ItemDelta(item, str(text))
+        yield from begun.write(block.get("thinking" if kind == "thinking" else "text") or "")
 
     def _more(self, index: int, delta: _Delta) -> Iterator[ModelPart]:
         block = self._blocks.get(index)
@@ -151,18 +157,21 @@ class MessagesReader:
             return
         if delta.signature is not None:
             block.given["signature"] = delta.signature
-        if text := delta.text or delta.thinking or delta.partial_json:
-            block.written = True
-            yield ItemDelta(block.item, text)
+        text = delta.text or delta.thinking or delta.partial_json
+        yield from block.write(block.halves.take(text))
 
     def _end(self, index: int) -> Iterator[ModelPart]:
         block = self._blocks.pop(index, None)
         if block is None:
             return
+        yield from block.write(block.halves.rest())
         if block.kind == "tool_use" and not block.written:
             arguments = block.begun.get("input") or {}
-            yield ItemDelta(block.item, msgspec.json.encode(arguments).decode())
-        yield ItemCompleted(item=block.item, provider_data=block.given or None)
+            yield from block.write(msgspec.json.encode(arguments).decode())
+        # A thought that was mended is not what was signed, and would be refused.
+        unsigned = block.kind == "thinking" and block.halves.broken
+        given = None if unsigned else mended(block.given) or None
+        yield ItemCompleted(item=block.item, provider_data=given)
 
     def _count(self, usage: _Usage | None) -> Iterator[ModelPart]:
         """Later numbers replace earlier ones; `input_tokens` is without what is cached."""

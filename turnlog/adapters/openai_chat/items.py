@@ -9,6 +9,7 @@ from msgspec import Struct, field
 
 from turnlog.adapters.openai_chat.chunks import Call
 from turnlog.adapters.openai_chat.details import Detail, join, without_texts
+from turnlog.adapters.wire.halves import Halves, mended
 from turnlog.domain.model import ItemCompleted, ItemDelta, ItemStarted, ModelPart
 
 Spoken = Literal["thinking", "message"]
@@ -20,16 +21,21 @@ class _Open(Struct):
     details: list[Detail] = field(default_factory=list)
     index: int | None = None
     words: list[str] = field(default_factory=list)
+    halves: Halves = field(default_factory=Halves)
 
     def write(self, text: str) -> Iterator[ModelPart]:
-        if text:
+        if text := self.halves.take(text):
             self.words.append(text)
             yield ItemDelta(self.item, text)
 
-    def end(self) -> ItemCompleted:
-        details = without_texts(self.details, "".join(self.words))
-        given = {**self.given, "reasoning_details": details} if details else self.given
-        return ItemCompleted(item=self.item, provider_data=given or None)
+    def end(self) -> Iterator[ModelPart]:
+        yield from self.write(self.halves.rest())
+        # Details that were mended are not what was signed, and would be refused.
+        details = [] if self.halves.broken else mended(self.details)
+        given = dict(self.given)
+        if details:
+            given["reasoning_details"] = without_texts(details, "".join(self.words))
+        yield ItemCompleted(item=self.item, provider_data=mended(given) or None)
 
 
 class Items:
@@ -75,7 +81,7 @@ class Items:
             open_call = _Open(self._next(), given, index=piece.index)
             self._calls.append(open_call)
             name = (piece.function and piece.function.name) or ""
-            yield ItemStarted(item=open_call.item, kind="tool_call", name=name)
+            yield ItemStarted(item=open_call.item, kind="tool_call", name=mended(name))
         if piece.extra_content:
             open_call.given["extra_content"] = piece.extra_content
         yield from open_call.write(piece.function.text if piece.function else "")
@@ -86,7 +92,7 @@ class Items:
         for call in self._calls:
             if not call.words:
                 yield from call.write("{}")
-            yield call.end()
+            yield from call.end()
 
     def _continued(self, piece: Call) -> _Open | None:
         """The call that a piece belongs to. Some servers send whole calls, all with index 0."""
@@ -101,7 +107,7 @@ class Items:
 
     def _hush(self) -> Iterator[ModelPart]:
         if self._spoken is not None:
-            yield self._spoken.end()
+            yield from self._spoken.end()
             self._spoken = None
 
     def _next(self) -> int:

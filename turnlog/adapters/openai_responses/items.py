@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 from msgspec import Struct, field
+
+from turnlog.adapters.wire.halves import Halves
+from turnlog.domain.model import ItemDelta, ModelPart
 
 Item = dict[str, Any]
 
@@ -16,9 +20,17 @@ class Output(Struct):
 
     item: int
     kind: str
-    written: int = 0
+    written: bool = False
     lengths: dict[int, int] = field(default_factory=dict)
     part: tuple[str, int] | None = None
+    halves: Halves = field(default_factory=Halves)
+
+    def write(self, text: str, content: int = 0) -> Iterator[ModelPart]:
+        """More of it; the length of each part of its `content` is remembered."""
+        if text:
+            self.written = True
+            self.lengths[content] = self.lengths.get(content, 0) + len(text)
+            yield ItemDelta(self.item, text)
 
 
 def texts_of(item: Item) -> str:

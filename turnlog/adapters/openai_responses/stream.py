@@ -8,7 +8,8 @@ from typing import Any
 from turnlog.adapters.openai_responses.events import TEXTS, THOUGHTS, Answer, Event, Fault, payloads
 from turnlog.adapters.openai_responses.items import Output, kept, texts_of
 from turnlog.adapters.wire.failures import Service, told
-from turnlog.domain.model import ItemCompleted, ItemDelta, ItemStarted, ModelPart
+from turnlog.adapters.wire.halves import mended
+from turnlog.domain.model import ItemCompleted, ItemStarted, ModelPart
 from turnlog.domain.values import ItemKind, StopReason, Usage
 
 _KINDS: dict[str, ItemKind] = {
@@ -47,11 +48,11 @@ class ResponsesReader:
             case kind if kind in THOUGHTS:
                 yield from self._think(event)
             case "response.function_call_arguments.delta":
-                yield from self._write(self._outputs.get(event.output_index), event.delta)
+                yield from self._say(event, "function_call")
             case "response.output_item.added" if event.item is not None:
-                yield from self._begin(event.output_index, event.item)
+                yield from self._begin(event.output_index, mended(event.item))
             case "response.output_item.done" if event.item is not None:
-                yield from self._end(event.output_index, event.item)
+                yield from self._end(event.output_index, mended(event.item))
             case "response.created" if event.response is not None:
                 self.response_id = event.response.id
             case "response.completed" | "response.incomplete":
@@ -76,39 +77,35 @@ class ResponsesReader:
         self._refused |= kind == "refusal"
         output = self._outputs.get(event.output_index)
         if output is not None:
-            length = output.lengths.get(event.content_index, 0)
-            output.lengths[event.content_index] = length + len(event.delta)
-        yield from self._write(output, event.delta)
+            yield from output.write(output.halves.take(event.delta), event.content_index)
 
     def _think(self, event: Event) -> Iterator[ModelPart]:
         """The parts of a thought are paragraphs."""
         output = self._outputs.get(event.output_index)
+        if output is None:
+            return
         part = (event.type, event.summary_index + event.content_index)
-        new = output is not None and output.part not in (None, part)
-        if output is not None:
-            output.part = part
-        yield from self._write(output, "\n\n" + event.delta if new else event.delta)
-
-    def _write(self, output: Output | None, text: str) -> Iterator[ModelPart]:
-        if output is not None and text:
-            output.written += len(text)
-            yield ItemDelta(output.item, text)
+        break_ = "" if output.part in (None, part) else "\n\n"
+        output.part = part
+        yield from output.write(output.halves.take(break_ + event.delta))
 
     def _end(self, index: int, item: dict[str, Any]) -> Iterator[ModelPart]:
         output = self._outputs.pop(index, None)
         if output is None:
             return
+        yield from output.write(output.halves.rest(), len(item.get("content") or [0]) - 1)
         if not output.written:
             yield from self._late(output, item)
         yield ItemCompleted(item=output.item, provider_data=kept(item, output))
 
     def _late(self, output: Output, item: dict[str, Any]) -> Iterator[ModelPart]:
         """What was not streamed stands in the finished item."""
-        for place, part in enumerate(item.get("content") or []):
-            if output.kind == "message":
-                output.lengths[place] = len(texts_of({"content": [part]}))
-        empty = "{}" if output.kind == "function_call" else ""
-        yield from self._write(output, texts_of(item) or empty)
+        if output.kind == "message":
+            for place, part in enumerate(item.get("content") or []):
+                yield from output.write(texts_of({"content": [part]}), place)
+        else:
+            empty = "{}" if output.kind == "function_call" else ""
+            yield from output.write(texts_of(item) or empty)
 
     def _finish(self, response: Answer, *, cut: bool) -> None:
         self.whole = self.ended = True

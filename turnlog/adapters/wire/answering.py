@@ -12,6 +12,7 @@ import httpx2
 from turnlog.adapters.wire.event_lines import EventLines
 from turnlog.adapters.wire.failures import Service, cut_short, failure_of
 from turnlog.adapters.wire.metering import Meter
+from turnlog.domain.codec import well_formed
 from turnlog.domain.model import (
     ItemCompleted,
     ItemDelta,
@@ -92,7 +93,7 @@ async def answer(
     yield StepFinished(
         usage=reader.usage or meter.so_far(None),
         stop_reason=reader.stop_reason,
-        response_id=reader.response_id,
+        response_id=reader.response_id and well_formed(reader.response_id),
     )
 
 

@@ -12,6 +12,7 @@ import httpx2
 from msgspec import Struct
 
 from turnlog.adapters.wire.payloads import Garbled
+from turnlog.domain.codec import well_formed
 from turnlog.domain.errors import ModelFailed, ModelFailure
 
 _TOO_LONG = re.compile(
@@ -91,6 +92,7 @@ def told(
 ) -> ModelFailed:
     """A failure that the provider tells of; `words` are its types and codes."""
     reason, retryable = _judged(words.lower(), status, message)
+    message = well_formed(message)
     if service.secret:
         message = message.replace(service.secret, "***")
     return ModelFailed(

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Container
-from typing import Any, Generic, TypeVar
+from typing import Generic, TypeVar
 
 import msgspec
-
-from turnlog.domain.codec import well_formed
 
 _T = TypeVar("_T")
 
@@ -34,9 +32,9 @@ class Payloads(Generic[_T]):
             return self._tolerant(data)
 
     def _tolerant(self, data: bytes) -> _T | None:
-        """Lone surrogates and bytes that are no UTF-8 become U+FFFD."""
+        """Bytes that are no UTF-8 become U+FFFD; lone surrogates stay (see `Halves`)."""
         try:
-            value = _mended(json.loads(data.decode(errors="replace")))
+            value = json.loads(data.decode(errors="replace"))
         except ValueError as error:
             raise Garbled(str(error)) from error
         try:
@@ -46,15 +44,3 @@ class Payloads(Generic[_T]):
             if self._known is None or kind in self._known:
                 raise Garbled(str(error)) from error
             return None
-
-
-def _mended(value: Any) -> Any:
-    match value:
-        case str():
-            return well_formed(value)
-        case list():
-            return [_mended(item) for item in value]
-        case dict():
-            return {well_formed(name): _mended(item) for name, item in value.items()}
-        case _:
-            return value
