@@ -22,7 +22,9 @@ setup: $(STAMP) ## create .venv and install what pyproject.toml names
 	@:
 
 run: setup ## start the server: make run ARGS="--port 9000"
-	@exec $(BIN)/turnlog serve $(ARGS)
+	@if [ -z "$$TURNLOG_WORKSPACE" ] && ! grep -qs '^ *TURNLOG_WORKSPACE=' .env; then \
+	  export TURNLOG_WORKSPACE=examples/workspace; fi; \
+	exec $(BIN)/turnlog serve $(ARGS)
 
 test: setup node-clients ## run the tests: make test ARGS="-k cancelled"
 	@$(BIN)/pytest $(if $(filter-out 0,$(WORKERS)),-n $(WORKERS)) $(ARGS)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import io
 from collections.abc import Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
+import msgspec
 from aiohttp.test_utils import TestClient
 from msgspec import Struct
 from multidict import CIMultiDictProxy
@@ -122,11 +124,18 @@ class Api:
     async def get(self, path: str, **options: Any) -> Answer:
         return await self.ask("GET", path, **options)
 
-    async def post(self, path: str, json: Any = None, **options: Any) -> Answer:
-        return await self.ask("POST", path, json=json, **options)
+    async def post(self, path: str, json: Any, headers: Mapping[str, str] = {}) -> Answer:
+        return await self.send("POST", path, msgspec.json.encode(json), headers)
 
-    async def patch(self, path: str, json: Any, **options: Any) -> Answer:
-        return await self.ask("PATCH", path, json=json, **options)
+    async def patch(self, path: str, json: Any, headers: Mapping[str, str] = {}) -> Answer:
+        return await self.send("PATCH", path, msgspec.json.encode(json), headers)
+
+    async def send(
+        self, method: str, path: str, body: bytes, headers: Mapping[str, str] = {}
+    ) -> Answer:
+        """A body that says that it is JSON."""
+        headers = {"Content-Type": "application/json", **headers}
+        return await self.ask(method, path, data=io.BytesIO(body), headers=headers)
 
     async def delete(self, path: str, **options: Any) -> Answer:
         return await self.ask("DELETE", path, **options)

@@ -54,7 +54,9 @@ async def test_every_missing_and_ill_typed_member_is_named(api: Api) -> None:
     answer = await api.post("/conversations", members)
 
     assert (answer.status, answer.code) == (400, "VALIDATION_ERROR")
-    problems = {each["member"]: each["problem"] for each in answer.json["error"]["details"]["errors"]}
+    problems = {
+        each["member"]: each["problem"] for each in answer.json["error"]["details"]["errors"]
+    }
     assert problems == {
         "modelProviderId": "is missing",
         "modelProviderApi": "is missing",

@@ -17,7 +17,7 @@ async def test_what_is_named_changes_and_the_rest_stays(api: Api) -> None:
 
     assert answer.status == 200
     assert answer.headers["ETag"] == '"2"'
-    changed = {"title": "new", "temperature": None, "tags": []}
+    changed: dict[str, Any] = {"title": "new", "temperature": None, "tags": []}
     moved = {"updatedAt": answer.json["updatedAt"], "offset": 2}
     assert answer.json == before | changed | moved
     assert answer.json["updatedAt"] > before["updatedAt"]

@@ -20,7 +20,7 @@ from turnlog.adapters.wire import failures
 from turnlog.adapters.wire.answering import Reader
 from turnlog.adapters.wire.event_lines import EventLines
 from turnlog.domain.model import ModelPart, ModelRequest, StepFinished
-from turnlog.domain.values import Model
+from turnlog.domain.values import Model, Usage
 
 _ASKED = failures.Service(provider="upstream", sdk_error=Exception, secret="")
 _HEADERS = {"anthropic-version": "2026-10-21"}
@@ -66,8 +66,7 @@ class Speaker(Struct, frozen=True):
             for payload in events.feed(chunk):
                 yield from reader.read(payload)
         if reader.whole:
-            assert reader.usage is not None
-            yield StepFinished(usage=reader.usage, stop_reason=reader.stop_reason)
+            yield StepFinished(usage=reader.usage or Usage(), stop_reason=reader.stop_reason)
 
 
 SPEAKERS = (

@@ -8,7 +8,7 @@ import asyncpg
 import pytest
 from msgspec import Struct
 
-from tests.conftest import create_database, drop_database, with_database
+from tests.conftest import create_database, drop_database, in_a_loop, with_database
 from turnlog.adapters.memory import MemoryBlobs, MemoryHints, MemoryStore
 from turnlog.adapters.postgres import Postgres, open_postgres
 from turnlog.domain.ports import BlobStore, EventStore, Hints, Views
@@ -21,6 +21,32 @@ class Stores(Struct, frozen=True):
     views: Views
     blobs: BlobStore
     hints: Hints
+
+
+# Much quicker than a new database for each test, of which there are many here.
+EMPTY = """
+DELETE FROM stored_events;
+DELETE FROM conversation_heads;
+DELETE FROM conversation_secrets;
+DELETE FROM conversations;
+DELETE FROM turns;
+DELETE FROM blobs;
+UPDATE feed_heads SET position = 0;
+"""
+
+
+@pytest.fixture(scope="session")
+def the_database_url(server_url: str, template_database: str) -> Iterator[str]:
+    name = create_database(server_url, template=template_database)
+    yield with_database(server_url, name)
+    drop_database(server_url, name)
+
+
+@pytest.fixture
+def database_url(the_database_url: str) -> str:
+    """A migrated database with nothing in it."""
+    in_a_loop(execute(the_database_url, EMPTY))
+    return the_database_url
 
 
 @pytest.fixture(params=["memory", "postgres"])
@@ -53,3 +79,9 @@ def empty_database_url(server_url: str) -> Iterator[str]:
     name = create_database(server_url)
     yield with_database(server_url, name)
     drop_database(server_url, name)
+
+
+async def execute(url: str, statements: str) -> None:
+    connection = await asyncpg.connect(url)
+    await connection.execute(statements)
+    await connection.close()

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
-from typing import Literal
+from typing import Any, Literal
 from urllib.parse import parse_qs, urlsplit
 
 Moment = Literal["before the request", "halfway through it", "before the answer"]
@@ -45,6 +45,7 @@ class Proxy:
         self.is_down = False
         self.is_silent = False
         self.spoiled = asyncio.Event()
+        self.ignored = asyncio.Event()
         self._late: tuple[Line, bytes] | None = None
 
     def cut(self, moment: Moment) -> None:
@@ -125,7 +126,9 @@ class Proxy:
         while answer := await line.from_server.read(1 << 16):
             if line.client_is_gone:
                 line.answered.set()
-            elif not self.is_silent:
+            elif self.is_silent:
+                self.ignored.set()
+            else:
                 line.to_client.write(answer)
         line.to_client.transport.abort()
 
@@ -142,9 +145,8 @@ class Proxy:
             return await asyncio.open_unix_connection(f"{host}/.s.PGSQL.{port}")
         return await asyncio.open_connection(host, port)
 
-    def _start(self, work: object) -> None:
-        task = asyncio.ensure_future(work)  # type: ignore[call-overload]
-        self._tasks.add(task)
+    def _start(self, work: Coroutine[Any, Any, None]) -> None:
+        self._tasks.add(asyncio.create_task(work))
 
 
 @asynccontextmanager

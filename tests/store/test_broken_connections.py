@@ -135,6 +135,7 @@ async def test_an_outage_leaves_the_outcome_open_and_the_append_can_be_sent_agai
         proxy.is_down = True
         with pytest.raises(StoreUnavailable):
             await postgres.store.append(0, [append])
+        proxy.go_down()
         with pytest.raises(StoreUnavailable):
             await postgres.views.conversation(writer.conversation_id)
 
@@ -191,7 +192,7 @@ async def test_a_server_that_does_not_answer_is_not_waited_for_long(database_url
 
 async def test_a_wrong_argument_is_not_an_outage(postgres: Postgres) -> None:
     with pytest.raises(asyncpg.DataError):
-        await postgres.store.feed(0, after="x", limit=1)  # type: ignore[arg-type]
+        await postgres.store.feed(0, after=0, limit="x")  # type: ignore[arg-type]
 
 
 async def waiting(database_url: str, number: int, *, but_not: int = 0) -> list[int]:

@@ -46,7 +46,7 @@ turnlog is ready at {api}
 
 Try it, in another terminal:
 
-  ID=$(curl -s {api}/conversations --json '{{"modelProviderId": "demo", \
+  ID=$(curl -s {api}/conversations --json '{{"modelProviderId": "demo",
     "modelProviderApi": "script", "model": "demo"}}' | grep -o '[0-9a-f-]\{{36\}}' | head -1)
   curl -s {api}/conversations/$ID/messages --json '{{"message": "Hello!"}}'
   curl -N {api}/conversations/$ID/events -H 'Accept: text/event-stream'

@@ -98,7 +98,7 @@ def _texts(value: Any) -> Iterator[tuple[str, str]]:
         path, value = left.pop()
         match value:
             case str():
-                yield path, value
+                yield path or "the body", value
             case list():
                 left += [(f"{path}[{place}]", item) for place, item in enumerate(value)]
             case dict():

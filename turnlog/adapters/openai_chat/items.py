@@ -11,12 +11,14 @@ from turnlog.adapters.openai_chat.chunks import Call
 from turnlog.adapters.openai_chat.details import Detail, join, without_texts
 from turnlog.adapters.wire.halves import Halves, mended
 from turnlog.domain.model import ItemCompleted, ItemDelta, ItemStarted, ModelPart
+from turnlog.domain.values import ItemKind
 
 Spoken = Literal["thinking", "message"]
 
 
 class _Open(Struct):
     item: int
+    kind: ItemKind
     given: dict[str, Any] = field(default_factory=dict)
     details: list[Detail] = field(default_factory=list)
     index: int | None = None
@@ -30,8 +32,9 @@ class _Open(Struct):
 
     def end(self) -> Iterator[ModelPart]:
         yield from self.write(self.halves.rest())
-        # Details that were mended are not what was signed, and would be refused.
-        details = [] if self.halves.broken else mended(self.details)
+        # A thought that was mended is not what was signed, and would be refused.
+        unsigned = self.kind == "thinking" and self.halves.broken
+        details = [] if unsigned else mended(self.details)
         given = dict(self.given)
         if details:
             given["reasoning_details"] = without_texts(details, "".join(self.words))
@@ -46,7 +49,6 @@ class Items:
     def __init__(self) -> None:
         self._count = 0
         self._spoken: _Open | None = None
-        self._kind: Spoken | None = None
         self._calls: list[_Open] = []
 
     @property
@@ -58,9 +60,9 @@ class Items:
         self, kind: Spoken, text: str, given: dict[str, Any] | None = None
     ) -> Iterator[ModelPart]:
         """More of a thought or of a message; `given` names the member that it came in."""
-        if self._spoken is None or self._kind != kind:
+        if self._spoken is None or self._spoken.kind != kind:
             yield from self._hush()
-            self._kind, self._spoken = kind, _Open(self._next(), given or {})
+            self._spoken = _Open(self._next(), kind, given or {})
             yield ItemStarted(item=self._spoken.item, kind=kind)
         yield from self._spoken.write(text)
 
@@ -78,7 +80,7 @@ class Items:
             yield from self._hush()
             known = any(call.given.get("id") == piece.id for call in self._calls)
             given = {"id": piece.id} if piece.id and not known else {}
-            open_call = _Open(self._next(), given, index=piece.index)
+            open_call = _Open(self._next(), "tool_call", given, index=piece.index)
             self._calls.append(open_call)
             name = (piece.function and piece.function.name) or ""
             yield ItemStarted(item=open_call.item, kind="tool_call", name=mended(name))

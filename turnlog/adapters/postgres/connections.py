@@ -99,4 +99,3 @@ async def _begin(connection: asyncpg.Connection) -> None:
 
 async def _keep(connection: object) -> None:
     """No statement of ours leaves anything behind: no need for a round trip that tidies up."""
-

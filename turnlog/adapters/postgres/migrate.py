@@ -22,7 +22,7 @@ _LOCK = 0x7475726E6C6F67
 
 # A step that begins with this line is one statement, which is run outside a transaction
 # (CREATE INDEX CONCURRENTLY, for one), and which can be run again if it was cut off.
-_ALONE = "-- turnlog: outside a transaction\n"
+ALONE = "-- turnlog: outside a transaction\n"
 
 _CREATE_HISTORY = """
 CREATE TABLE IF NOT EXISTS schema_migrations (
@@ -167,7 +167,7 @@ def _missing(steps: Sequence[Migration], history: list[tuple[int, str, str]]) ->
 
 async def _take(connection: asyncpg.Connection, step: Migration) -> None:
     record = (step.version, step.name, step.checksum)
-    if step.sql.startswith(_ALONE):
+    if step.sql.startswith(ALONE):
         await connection.execute(step.sql)
         await connection.execute(_WRITE_HISTORY, *record)
         return

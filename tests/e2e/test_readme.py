@@ -1,0 +1,56 @@
+"""The README's commands do what it says that they do."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+
+import pytest
+
+from tests.e2e.process import ROOT, server
+
+BLOCK = re.compile(r"```sh\n(.*?)```", re.DOTALL)
+
+
+async def test_the_commands_of_the_readme_run_as_they_stand(database_url: str) -> None:
+    create, resume, log = BLOCK.findall((ROOT / "README.md").read_text())
+    workspace = {"TURNLOG_WORKSPACE": "examples/workspace"}
+    async with server("--database-url", database_url, env=workspace) as running:
+        create = re.sub(r"API=\S+", f"API={running.api}", create)
+        output = await _shell("\necho ======\n".join([create, resume, log]))
+    first, rest, lines = output.split("======\n")
+    assert "event: thinking.delta" in first
+    assert "event: tool_call.requested" in first
+    assert "glossary.md" in first
+    assert re.search(r"event: turn\.completed\ndata: .*\n\n$", first)
+    assert first.endswith(rest.partition("retry: 3000\n")[2])
+    assert re.findall(r"^id: (\d+)$", rest, re.MULTILINE)[0] == "8"
+    offsets = [json.loads(line)["offset"] for line in lines.splitlines()]
+    assert offsets == list(range(1, len(offsets) + 1))
+
+
+async def test_the_line_that_the_server_prints_works_as_it_stands(database_url: str) -> None:
+    async with server("--database-url", database_url) as running:
+        async with asyncio.timeout(10):
+            while not (said := "".join(running.said)).endswith("event-stream'\n"):
+                await asyncio.sleep(0)
+        lines = said.partition("in another terminal:\n")[2].replace(
+            "/events -H", "/events?follow=false -H"
+        )
+        assert "event: conversation.created" in await _shell(lines)
+
+
+@pytest.mark.parametrize("path", ["docs/decisions", "CONTRIBUTING.md", "CHANGELOG.md"])
+def test_what_the_readme_links_to_is_there(path: str) -> None:
+    assert f"]({path})" in (ROOT / "README.md").read_text()
+    assert (ROOT / path).exists()
+
+
+async def _shell(script: str) -> str:
+    process = await asyncio.create_subprocess_exec(
+        "bash", "-euc", script, cwd=ROOT, stdout=asyncio.subprocess.PIPE
+    )
+    output, _ = await process.communicate()
+    assert process.returncode == 0
+    return output.decode()

@@ -1,0 +1,215 @@
+TABLE blobs -- Pictures and files of messages. Written by turnlog/adapters/postgres/blobs.py.
+TABLE conversation_heads WITH (fillfactor=50) -- Where each log ends: the fence that a writer has to pass. Written by turnlog/adapters/postgres/store.py.
+TABLE conversation_secrets -- What opens the commitments of a log's hashes. Written by turnlog/adapters/postgres/store.py.
+TABLE conversations WITH (fillfactor=80) -- The list of conversations. Written by turnlog/adapters/postgres/store.py.
+TABLE feed_heads WITH (fillfactor=10) -- The position of the last event of each bucket. Written by turnlog/adapters/postgres/store.py.
+TABLE schema_migrations -- The steps that were taken. Written by turnlog/adapters/postgres/migrate.py.
+TABLE settings -- What was chosen when this database was created. Written by turnlog/adapters/postgres/migrate.py.
+TABLE stored_events WITH (autovacuum_vacuum_insert_scale_factor=0.05, autovacuum_freeze_min_age=0, autovacuum_analyze_scale_factor=0.02) -- The log: originator_version is the offset, notification_id the position times the number of buckets plus the bucket, at in microseconds. Written by turnlog/adapters/postgres/store.py.
+TABLE turns WITH (fillfactor=80) -- Where each turn's events stand in its log. Written by turnlog/adapters/postgres/store.py.
+
+COLUMN blobs.conversation_id uuid NOT NULL
+COLUMN blobs.bucket smallint NOT NULL
+COLUMN blobs.sha256 text NOT NULL
+COLUMN blobs.media_type text NOT NULL
+COLUMN blobs.data bytea NOT NULL STORAGE e
+COLUMN conversation_heads.head bigint NOT NULL
+COLUMN conversation_heads.conversation_id uuid NOT NULL
+COLUMN conversation_heads.bucket smallint NOT NULL
+COLUMN conversation_heads.tenant_id text NOT NULL
+COLUMN conversation_heads.hash bytea NOT NULL
+COLUMN conversation_secrets.conversation_id uuid NOT NULL
+COLUMN conversation_secrets.bucket smallint NOT NULL
+COLUMN conversation_secrets.secret bytea NOT NULL
+COLUMN conversations.created_at bigint NOT NULL
+COLUMN conversations.updated_at bigint NOT NULL
+COLUMN conversations.conversation_id uuid NOT NULL
+COLUMN conversations.bucket smallint NOT NULL
+COLUMN conversations.deleted boolean NOT NULL
+COLUMN conversations.tenant_id text NOT NULL
+COLUMN conversations.status text NOT NULL
+COLUMN conversations.agent_role text
+COLUMN conversations.tags text[] NOT NULL
+COLUMN conversations.document bytea NOT NULL
+COLUMN feed_heads.bucket smallint NOT NULL
+COLUMN feed_heads.position bigint NOT NULL
+COLUMN schema_migrations.version integer NOT NULL
+COLUMN schema_migrations.name text NOT NULL
+COLUMN schema_migrations.checksum text NOT NULL
+COLUMN schema_migrations.applied_at timestamp with time zone NOT NULL
+COLUMN settings.name text NOT NULL
+COLUMN settings.value text NOT NULL
+COLUMN stored_events.originator_version bigint NOT NULL
+COLUMN stored_events.notification_id bigint NOT NULL
+COLUMN stored_events.at bigint NOT NULL
+COLUMN stored_events.originator_id uuid NOT NULL
+COLUMN stored_events.turn_id uuid
+COLUMN stored_events.bucket smallint NOT NULL
+COLUMN stored_events.tenant_id text NOT NULL
+COLUMN stored_events.topic text NOT NULL
+COLUMN stored_events.hash bytea NOT NULL
+COLUMN stored_events.state bytea NOT NULL STORAGE e
+COLUMN turns.first_offset bigint NOT NULL
+COLUMN turns.last_offset bigint
+COLUMN turns.turn_id uuid NOT NULL
+COLUMN turns.conversation_id uuid NOT NULL
+COLUMN turns.bucket smallint NOT NULL
+COLUMN turns.status text NOT NULL
+
+CREATE UNIQUE INDEX blobs_pkey ON public.blobs USING btree (bucket, conversation_id, sha256)
+CREATE UNIQUE INDEX conversation_heads_pkey ON public.conversation_heads USING btree (bucket, conversation_id)
+CREATE UNIQUE INDEX conversation_secrets_pkey ON public.conversation_secrets USING btree (bucket, conversation_id)
+CREATE INDEX conversations_by_age ON public.conversations USING btree (tenant_id, created_at, conversation_id, bucket) WHERE (NOT deleted)
+CREATE INDEX conversations_by_role ON public.conversations USING btree (tenant_id, agent_role, created_at, conversation_id, bucket) WHERE ((NOT deleted) AND (agent_role IS NOT NULL))
+CREATE INDEX conversations_by_tag ON public.conversations USING gin (tags) WHERE ((NOT deleted) AND (tags <> '{}'::text[]))
+CREATE INDEX conversations_not_idle ON public.conversations USING btree (tenant_id, status, created_at, conversation_id, bucket) WHERE ((NOT deleted) AND (status <> 'idle'::text))
+CREATE UNIQUE INDEX conversations_pkey ON public.conversations USING btree (bucket, conversation_id)
+CREATE UNIQUE INDEX feed_heads_pkey ON public.feed_heads USING btree (bucket)
+CREATE UNIQUE INDEX schema_migrations_pkey ON public.schema_migrations USING btree (version)
+CREATE UNIQUE INDEX settings_pkey ON public.settings USING btree (name)
+CREATE INDEX stored_events_bearing_state ON public.stored_events USING btree (bucket, originator_id, originator_version) WHERE (topic !~~ '%delta'::text)
+CREATE UNIQUE INDEX stored_events_by_position ON public.stored_events USING btree (bucket, notification_id)
+CREATE UNIQUE INDEX stored_events_pkey ON public.stored_events USING btree (bucket, originator_id, originator_version)
+CREATE INDEX turns_by_conversation ON public.turns USING btree (bucket, conversation_id, first_offset)
+CREATE UNIQUE INDEX turns_pkey ON public.turns USING btree (bucket, turn_id)
+CREATE INDEX turns_unfinished ON public.turns USING btree (bucket, turn_id) WHERE (last_offset IS NULL)
+
+CONSTRAINT blobs.blobs_pkey PRIMARY KEY (bucket, conversation_id, sha256)
+CONSTRAINT conversation_heads.conversation_heads_pkey PRIMARY KEY (bucket, conversation_id)
+CONSTRAINT conversation_secrets.conversation_secrets_pkey PRIMARY KEY (bucket, conversation_id)
+CONSTRAINT conversations.conversations_pkey PRIMARY KEY (bucket, conversation_id)
+CONSTRAINT feed_heads.feed_heads_pkey PRIMARY KEY (bucket)
+CONSTRAINT schema_migrations.schema_migrations_pkey PRIMARY KEY (version)
+CONSTRAINT settings.settings_pkey PRIMARY KEY (name)
+CONSTRAINT stored_events.stored_events_pkey PRIMARY KEY (bucket, originator_id, originator_version)
+CONSTRAINT turns.turns_pkey PRIMARY KEY (bucket, turn_id)
+
+CREATE OR REPLACE FUNCTION public.append_batch(the_bucket smallint, buckets integer, ids uuid[], tenants text[], secrets bytea[], expected bigint[], expected_hashes bytea[], heads bigint[], hashes bytea[], event_appends integer[], offsets bigint[], topics text[], states bytea[], event_turns uuid[], ats bigint[], event_hashes bytea[], listed_appends integer[], created_ats bigint[], updated_ats bigint[], statuses text[], agent_roles text[], tag_arrays text[], deletions boolean[], documents bytea[], turn_appends integer[], turn_ids uuid[], turn_statuses text[], first_offsets bigint[], last_offsets bigint[])
+ RETURNS boolean[]
+ LANGUAGE plpgsql
+ SET enable_seqscan TO 'off'
+ SET plan_cache_mode TO 'force_generic_plan'
+AS $function$
+DECLARE
+    base bigint;
+    bases bigint[];
+    won boolean[];
+    answer boolean[];
+BEGIN
+    UPDATE feed_heads SET position = position + cardinality(topics)
+    WHERE bucket = the_bucket
+    RETURNING position - cardinality(topics) INTO STRICT base;
+
+    won := ARRAY(
+        SELECT coalesce(
+            (
+                SELECT h.head = asked.expected AND h.hash = asked.expected_hash
+                FROM conversation_heads h
+                WHERE h.bucket = the_bucket AND h.conversation_id = asked.id
+            ),
+            asked.expected = 0
+        )
+        FROM unnest(ids, expected, expected_hashes) WITH ORDINALITY
+            AS asked (id, expected, expected_hash, n)
+        ORDER BY asked.n
+    );
+    answer := won;
+    bases := array_fill(base, ARRAY[cardinality(ids)]);
+
+    IF false = ANY (won) THEN
+        -- Lost, or written before by a commit whose outcome the writer did not learn?
+        answer := ARRAY(
+            SELECT won[asked.n] OR coalesce(
+                (
+                    SELECT e.hash = asked.hash
+                    FROM stored_events e
+                    WHERE e.bucket = the_bucket
+                        AND e.originator_id = asked.id
+                        AND e.originator_version = asked.head
+                ),
+                false
+            )
+            FROM unnest(ids, heads, hashes) WITH ORDINALITY AS asked (id, head, hash, n)
+            ORDER BY asked.n
+        );
+        -- Who comes after a loser moves up, and so does the end of the feed.
+        bases := ARRAY(
+            SELECT base - coalesce(
+                sum(asked.head - asked.expected)
+                    FILTER (WHERE NOT won[asked.n]) OVER (ORDER BY asked.n),
+                0
+            )
+            FROM unnest(expected, heads) WITH ORDINALITY AS asked (expected, head, n)
+            ORDER BY asked.n
+        );
+        UPDATE feed_heads SET position = bases[cardinality(bases)] + cardinality(topics)
+        WHERE bucket = the_bucket;
+    END IF;
+
+    INSERT INTO conversation_heads (bucket, conversation_id, tenant_id, head, hash)
+    SELECT the_bucket, asked.id, asked.tenant_id, asked.head, asked.hash
+    FROM unnest(ids, tenants, heads, hashes) WITH ORDINALITY
+        AS asked (id, tenant_id, head, hash, n)
+    WHERE won[asked.n]
+    ON CONFLICT (bucket, conversation_id) DO UPDATE SET
+        head = excluded.head,
+        hash = excluded.hash;
+
+    IF 0 = ANY (expected) THEN
+        INSERT INTO conversation_secrets (bucket, conversation_id, secret)
+        SELECT the_bucket, asked.id, asked.secret
+        FROM unnest(ids, secrets, expected) WITH ORDINALITY AS asked (id, secret, expected, n)
+        WHERE asked.expected = 0 AND won[asked.n];
+    END IF;
+
+    INSERT INTO stored_events (
+        bucket, originator_id, originator_version, notification_id,
+        tenant_id, turn_id, at, topic, hash, state
+    )
+    SELECT
+        the_bucket, ids[e.n], e.version,
+        (bases[e.n] + e.place) * buckets + the_bucket,
+        tenants[e.n], e.turn_id, e.at, e.topic, e.hash, e.state
+    FROM unnest(event_appends, offsets, topics, states, event_turns, ats, event_hashes)
+        WITH ORDINALITY AS e (n, version, topic, state, turn_id, at, hash, place)
+    WHERE won[e.n];
+
+    IF cardinality(listed_appends) > 0 THEN
+        INSERT INTO conversations (
+            bucket, conversation_id, tenant_id, created_at, updated_at,
+            status, agent_role, tags, deleted, document
+        )
+        SELECT
+            the_bucket, ids[c.n], tenants[c.n], c.created_at, c.updated_at,
+            c.status, c.agent_role, c.tags::text[], c.deleted, c.document
+        FROM unnest(
+            listed_appends, created_ats, updated_ats,
+            statuses, agent_roles, tag_arrays, deletions, documents
+        ) AS c (n, created_at, updated_at, status, agent_role, tags, deleted, document)
+        WHERE won[c.n]
+        ON CONFLICT (bucket, conversation_id) DO UPDATE SET
+            created_at = excluded.created_at,
+            updated_at = excluded.updated_at,
+            status = excluded.status,
+            agent_role = excluded.agent_role,
+            tags = excluded.tags,
+            deleted = excluded.deleted,
+            document = excluded.document;
+    END IF;
+
+    IF cardinality(turn_appends) > 0 THEN
+        INSERT INTO turns (bucket, turn_id, conversation_id, status, first_offset, last_offset)
+        SELECT the_bucket, t.turn_id, ids[t.n], t.status, t.first_offset, t.last_offset
+        FROM unnest(turn_appends, turn_ids, turn_statuses, first_offsets, last_offsets)
+            AS t (n, turn_id, status, first_offset, last_offset)
+        WHERE won[t.n]
+        ON CONFLICT (bucket, turn_id) DO UPDATE SET
+            status = excluded.status,
+            first_offset = excluded.first_offset,
+            last_offset = excluded.last_offset;
+    END IF;
+
+    RETURN answer;
+END;
+$function$
+ -- Called by turnlog/adapters/postgres/store.py.
