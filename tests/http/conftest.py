@@ -1,23 +1,45 @@
-"""A whole server for each test: the real application on a real socket, its parts in memory."""
+"""A whole server for each test: the real application on a real socket.
+
+Its log is in memory, or, where TURNLOG_TEST_HTTP_STORES says so (`memory,postgres`), in a
+database.
+"""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+import os
+from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
 import pytest
 from aiohttp.test_utils import TestClient, TestServer
 from pytest_aiohttp import AiohttpClient
 
-from tests.http.server import Api, Node, node_in_memory
+from tests.conftest import create_database, drop_database, in_a_loop, with_database
+from tests.http.server import Api, Node, node_in_memory, node_on
+from tests.store.conftest import EMPTY, execute
+from turnlog.adapters.postgres import open_postgres
 from turnlog.http.app import make_app
 
+STORES = os.environ.get("TURNLOG_TEST_HTTP_STORES", "memory").split(",")
 
-@pytest.fixture(params=["memory"])
-def node(request: pytest.FixtureRequest) -> Node:
-    """The node under test; another store is one more name here."""
-    assert request.param == "memory"
-    return node_in_memory()
+
+@pytest.fixture(scope="session")
+def database_for_http(server_url: str, template_database: str) -> Iterator[str]:
+    name = create_database(server_url, template=template_database)
+    yield with_database(server_url, name)
+    drop_database(server_url, name)
+
+
+@pytest.fixture(params=STORES)
+async def node(request: pytest.FixtureRequest) -> AsyncIterator[Node]:
+    """The node under test, on an empty store."""
+    if request.param == "memory":
+        yield node_in_memory()
+        return
+    url: str = request.getfixturevalue("database_for_http")
+    in_a_loop(execute(url, EMPTY))
+    async with open_postgres(url) as postgres:
+        yield node_on(postgres.store, postgres.views, postgres.blobs, postgres.hints)
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ from multidict import CIMultiDictProxy
 
 from turnlog.adapters.demo import DemoModel
 from turnlog.adapters.memory import MemoryBlobs, MemoryHints, MemoryStore
-from turnlog.domain.ports import Tool
+from turnlog.domain.ports import BlobStore, EventStore, Hints, Tool, Views
 from turnlog.runtime.application import Parts, Turnlog
 from turnlog.runtime.models import Models, ProviderEntry
 
@@ -48,6 +48,14 @@ class Node:
 
 
 def node_in_memory(tools: Sequence[Tool] = ()) -> Node:
+    """A node whose log is gone with it."""
+    store = MemoryStore()
+    return node_on(store, store, MemoryBlobs(), MemoryHints(), tools)
+
+
+def node_on(
+    store: EventStore, views: Views, blobs: BlobStore, hints: Hints, tools: Sequence[Tool] = ()
+) -> Node:
     """A node with the demo model, and a provider that has no key."""
     gate = asyncio.Event()
 
@@ -55,7 +63,6 @@ def node_in_memory(tools: Sequence[Tool] = ()) -> Node:
         if seconds:
             await gate.wait()
 
-    store = MemoryStore()
     models = Models(
         (
             ProviderEntry(
@@ -75,9 +82,9 @@ def node_in_memory(tools: Sequence[Tool] = ()) -> Node:
     )
     parts = Parts(
         store=store,
-        views=store,
-        blobs=MemoryBlobs(),
-        hints=MemoryHints(),
+        views=views,
+        blobs=blobs,
+        hints=hints,
         clock=Ticks(),
         models=models,
         tools={tool.spec.name: tool for tool in tools},

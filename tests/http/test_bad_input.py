@@ -99,7 +99,7 @@ async def test_what_is_not_valid_is_refused(
 
 
 @pytest.mark.parametrize(
-    ("target", "limit"), zip(TARGETS, [1 << 20, 1 << 20, 16 << 20], strict=True)
+    ("target", "limit"), [*zip(TARGETS, [1 << 20, 1 << 20, 16 << 20], strict=True)]
 )
 async def test_what_is_too_large_is_refused(
     api: Api, here: str, target: tuple[str, str], limit: int
@@ -109,8 +109,8 @@ async def test_what_is_too_large_is_refused(
 
 
 async def test_a_deep_schema_is_no_defect(api: Api) -> None:
-    deep = "[" * 900 + "]" * 900
-    tool = '{"type": "function", "name": "f", "parameters": {"a": %s}}' % deep
+    deep = '{"a":' * 900 + "1" + "}" * 900
+    tool = '{"type": "function", "name": "f", "parameters": ' + deep + "}"
 
     answer = await api.send("POST", "/conversations", with_member(f'"tools": [{tool}]'))
 
@@ -283,8 +283,18 @@ async def test_a_path_that_decodes_to_nonsense_is_not_found(api: Api, path: str)
 
 @pytest.mark.parametrize(
     "query",
-    ["limit=%ff", "cursor=%ff", "cursor=%00", "tag=%ff", "tag=%ed%a0%80", "status=%ff", "%ff=%00", "&&=&", "%"],
-)  # fmt: skip
+    [
+        "limit=%ff",
+        "cursor=%ff",
+        "cursor=%00",
+        "tag=%ff",
+        "tag=%ed%a0%80",
+        "status=%ff",
+        "%ff=%00",
+        "&&=&",
+        "%",
+    ],
+)
 async def test_a_query_that_decodes_to_nonsense_is_no_defect(api: Api, query: str) -> None:
     answer = await raw(
         api, f"GET /api/v1/conversations?{query} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode()

@@ -109,6 +109,7 @@ async def test_a_provider_without_its_key_is_answered_with_the_variable_to_set(a
         ({"tags": ["x"] * 65}, "tags"),
         ({"tags": None}, "tags"),
         ({"metadata": {"a": 1}}, "metadata[...]"),
+        ({"metadata": {"x" * 257: ""}}, "metadata"),
         ({"metadata": {str(n): "" for n in range(65)}}, "metadata"),
         ({"tools": [{"type": "spell", "name": "x"}]}, "tools[0].type"),
         ({"tools": [{"name": "readFile"}]}, "tools[0]"),

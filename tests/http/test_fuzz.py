@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.http.server import DEMO, Api
+from turnlog.http.requests import CreateConversation, SubmitMessage
 
 ASKED_FOR = ("conversation.created", "conversation.updated", "turn.queued")
 
@@ -20,8 +22,11 @@ values = st.recursive(
     max_leaves=8,
 )
 names = st.sampled_from(
-    "modelProviderId modelProviderApi model title summary agentRole instructions tags metadata "
-    "reasoning maxOutputTokens temperature tools message content onBusy".split()
+    sorted(
+        field.encode_name
+        for kind in (CreateConversation, SubmitMessage)
+        for field in msgspec.structs.fields(kind)
+    )
 )
 members = st.dictionaries(names | texts, values, max_size=5)
 targets = st.sampled_from(

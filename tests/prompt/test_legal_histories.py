@@ -82,7 +82,7 @@ turns = st.builds(
 
 
 @given(st.lists(turns, min_size=1, max_size=4))
-@settings(deadline=None, max_examples=6000)
+@settings(deadline=None, max_examples=200)
 def test_no_interruption_makes_an_illegal_history(plans: list[TurnPlan]) -> None:
     Drive().run(plans)
 

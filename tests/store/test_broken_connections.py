@@ -180,14 +180,18 @@ async def test_a_server_that_does_not_answer_is_not_waited_for_long(database_url
     ):
         writer = Writer()
         await written(postgres.store, writer, b"1")
+        append = writer.ready(b"2")
         proxy.is_silent = True
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(10):
             # The second finds no connection free, or none to be made.
             for _ in range(2):
                 with pytest.raises(StoreUnavailable):
                     await postgres.store.head(writer.conversation_id)
+            with pytest.raises(StoreUnavailable):
+                await postgres.store.append(0, [append])
         proxy.is_silent = False
-        assert await states_in(postgres.store, writer) == [b"1"]
+        assert await postgres.store.append(0, [append]) == [True]
+        assert await states_in(postgres.store, writer) == [b"1", b"2"]
 
 
 async def test_a_wrong_argument_is_not_an_outage(postgres: Postgres) -> None:

@@ -95,6 +95,9 @@ async def test_a_check_names_what_is_missing_and_writes_nothing(
 
     await migrate(empty_database_url)
     assert await migrate(empty_database_url, check_only=True) == []
+    await visitor.execute("DELETE FROM settings")
+    with pytest.raises(SchemaBehind, match="buckets"):
+        await migrate(empty_database_url, check_only=True)
 
 
 async def test_a_step_that_fails_leaves_nothing_behind(

@@ -8,7 +8,7 @@ from pathlib import Path
 import asyncpg
 import pytest
 
-from tests.store.given import NOON, Writer, written
+from tests.store.given import NOON, Writer
 from turnlog.adapters.postgres import Postgres, blobs, store, views
 from turnlog.adapters.postgres.views import list_query
 from turnlog.domain.records import ListQuery

@@ -16,7 +16,7 @@ from turnlog.http.conversations import Conversations
 from turnlog.http.later import Later
 from turnlog.http.log import Log
 from turnlog.http.messages import Messages
-from turnlog.http.middleware import name_request, recorded, refusals_told
+from turnlog.http.middleware import expected, name_request, recorded, refusals_told
 from turnlog.http.openapi import OpenApi
 from turnlog.http.streams import Streams
 from turnlog.http.turns import Turns
@@ -78,6 +78,11 @@ async def _streams_ended(app: web.Application) -> None:
 
 def _below(root: str, routes: Iterable[web.RouteDef]) -> list[web.RouteDef]:
     return [
-        web.RouteDef(route.method, root + route.path, route.handler, route.kwargs)
+        web.RouteDef(
+            route.method,
+            root + route.path,
+            route.handler,
+            {**route.kwargs, "expect_handler": expected},
+        )
         for route in routes
     ]

@@ -1,12 +1,10 @@
-"""The JSON object in a request's body: whole, and fit to be stored."""
+"""The JSON object in a request's body, and nothing else than that."""
 
 from __future__ import annotations
 
 import asyncio
 import json
-import re
 from collections import Counter
-from collections.abc import Iterator
 from typing import Any
 
 from aiohttp import web
@@ -19,19 +17,13 @@ JSON_BYTES = 1 << 20
 MESSAGE_BYTES = 16 << 20
 STALL_SECONDS = 30.0
 
-_MAY_BE_UNFIT = re.compile(rb"\\u(?:0000|[dD][89a-fA-F])")
-_UNFIT = re.compile("[\0\ud800-\udfff]")
-
 
 async def read_object(request: web.Request, limit: int = JSON_BYTES) -> dict[str, Any]:
-    """The members of the object that the body is; no text in it has a NUL or half a surrogate."""
+    """The members of the object that the body is; `limit` in bytes."""
     charset = (request.charset or "utf-8").lower()
     if request.content_type != "application/json" or charset not in ("utf-8", "utf8"):
         raise UnsupportedMediaType(given=request.headers.get("Content-Type", "")[:80])
-    body = await _read(request, limit)
-    value = _parsed(body)
-    if _MAY_BE_UNFIT.search(body):
-        _check_texts(value)
+    value = _parsed(await _read(request, limit))
     if not isinstance(value, dict):
         raise InvalidInput(message="The body must be a JSON object.")
     return value
@@ -82,27 +74,3 @@ def _members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 def _no_number(word: str) -> Any:
     raise ValueError(f"{word} is no JSON number")
-
-
-def _check_texts(value: Any) -> None:
-    for path, text in _texts(value):
-        if found := _UNFIT.search(text):
-            what = "a NUL character" if found[0] == "\0" else "half of a surrogate pair"
-            raise invalid([MemberProblem(path, f"holds {what}")])
-
-
-def _texts(value: Any) -> Iterator[tuple[str, str]]:
-    """Every text in the value, names included, and where it stands."""
-    left: list[tuple[str, Any]] = [("", value)]
-    while left:
-        path, value = left.pop()
-        match value:
-            case str():
-                yield path or "the body", value
-            case list():
-                left += [(f"{path}[{place}]", item) for place, item in enumerate(value)]
-            case dict():
-                left += [(path or "the body", name) for name in value]
-                left += [(f"{path}.{name}" if path else name, item) for name, item in value.items()]
-            case _:
-                pass

@@ -8,6 +8,7 @@ from typing import get_args
 
 from aiohttp import web
 from msgspec import UNSET, Struct
+from msgspec.structs import replace
 
 from turnlog.domain.errors import InvalidInput, NotAvailable
 from turnlog.domain.events import Changes
@@ -78,7 +79,7 @@ class Conversations:
         )
         check_tools(self._parts.tools, wanted.tools or ())
         standing = await self._turnlog.create(as_part_of(Configuration, wanted))
-        shown = await queries.with_history(self._parts, queries.standing_at(standing))
+        shown = replace(queries.standing_at(standing), history=[])
         headers = {
             "Location": f"/api/v1/conversations/{shown.conversation_id}",
             "ETag": etag(shown.offset),

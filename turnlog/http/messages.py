@@ -16,7 +16,7 @@ from turnlog.http.choices import check_model, check_tools
 from turnlog.http.content import content_of
 from turnlog.http.encoding import json
 from turnlog.http.preconditions import if_match, no_idempotency_yet
-from turnlog.http.requests import SubmitMessage, as_part_of, check_size
+from turnlog.http.requests import MAX_OVERRIDES_BYTES, SubmitMessage, as_part_of, check_size
 from turnlog.http.validation import valid
 from turnlog.runtime import queries
 from turnlog.runtime.application import Submitted, Turnlog
@@ -51,7 +51,7 @@ class Messages:
         offset = if_match(request)
         message = valid(SubmitMessage, await read_object(request, MESSAGE_BYTES))
         overrides = as_part_of(Overrides, message)
-        check_size(overrides)
+        check_size(overrides, MAX_OVERRIDES_BYTES)
         check_model(
             self._parts.models,
             message.model_provider_id,

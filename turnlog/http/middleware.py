@@ -9,11 +9,14 @@ from http import HTTPStatus
 from uuid import uuid4
 
 import structlog
-from aiohttp import web
+from aiohttp import HttpVersion11, web
 from aiohttp.typedefs import Handler
+from structlog.contextvars import bound_contextvars
 
 from turnlog.domain.errors import TurnlogError
+from turnlog.http.body import MESSAGE_BYTES
 from turnlog.http.errors import REQUEST_ID, problem, refusal, status_of
+from turnlog.http.parameters import canonical
 
 CLIENT_HUNG_UP = 499
 
@@ -28,14 +31,9 @@ async def recorded(request: web.Request, handler: Handler) -> web.StreamResponse
     given = request.headers.get("X-Request-Id", "")
     request[REQUEST_ID] = given if _SANE_ID.fullmatch(given) else str(uuid4())
     route = request.match_info.route.resource
-    context = {
-        name: request.match_info[word][:80]
-        for word, name in _BOUND.items()
-        if word in request.match_info
-    }
     started = time.perf_counter()
     status = CLIENT_HUNG_UP
-    with structlog.contextvars.bound_contextvars(request_id=request[REQUEST_ID], **context):
+    with bound_contextvars(request_id=request[REQUEST_ID], **_ids(request)):
         try:
             response = await handler(request)
             status = response.status
@@ -60,16 +58,42 @@ async def refusals_told(request: web.Request, handler: Handler) -> web.StreamRes
             return _defect(request)
         return refusal(request, error)
     except web.HTTPException as error:
+        if error.status < HTTPStatus.BAD_REQUEST:
+            raise
         return _told(request, error)
-    except asyncio.CancelledError:
-        raise
-    except Exception:
+    except Exception as error:
+        if isinstance(error, ConnectionError) and _hung_up(request):
+            raise asyncio.CancelledError from None
         return _defect(request)
 
 
 async def name_request(request: web.Request, response: web.StreamResponse) -> None:
     """Put the request's id on its response, whoever made that."""
     response.headers["X-Request-Id"] = request.setdefault(REQUEST_ID, str(uuid4()))
+
+
+async def expected(request: web.Request) -> None:
+    """Ask for the body that a client holds back, unless no endpoint would take so much of it."""
+    if request.version < HttpVersion11 or (request.content_length or 0) > MESSAGE_BYTES:
+        return
+    if request.headers["Expect"].lower() == "100-continue":
+        await request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+        request.writer.output_size = 0
+
+
+def _hung_up(request: web.Request) -> bool:
+    return request.transport is None or request.transport.is_closing()
+
+
+def _ids(request: web.Request) -> dict[str, str]:
+    """The ids in the path, for the log; what is none is not worth repeating."""
+    ids = {}
+    for word, name in _BOUND.items():
+        try:
+            ids[name] = str(canonical(request.match_info.get(word, "")))
+        except ValueError:
+            pass
+    return ids
 
 
 def _told(request: web.Request, error: web.HTTPException) -> web.Response:
@@ -89,9 +113,10 @@ def _told(request: web.Request, error: web.HTTPException) -> web.Response:
 
 def _defect(request: web.Request) -> web.Response:
     log.exception("http.failed")
-    if request.writer.output_size:
+    if request.writer.output_size and request.transport is not None:
         # The answer is under way: all that can be said now is that it breaks off.
-        raise ConnectionError("the answer broke off")
+        request.transport.abort()
+        raise asyncio.CancelledError
     return problem(
         request,
         HTTPStatus.INTERNAL_SERVER_ERROR,

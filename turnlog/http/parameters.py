@@ -9,6 +9,7 @@ from aiohttp import web
 
 from turnlog.domain.errors import InvalidCursor, InvalidInput, NotAvailable, NotFound
 from turnlog.domain.values import microseconds_of
+from turnlog.http.texts import flaw
 from turnlog.projections.levels import STATUS_LEVELS, Levels, parse
 
 DEFAULT_LIMIT = 20
@@ -17,7 +18,6 @@ MAX_LIMIT = 100
 _INTEGER = re.compile(r"[+-]?[0-9]{1,4000}")
 _OFFSET = re.compile(r"[0-9]{1,18}")
 _MOMENT = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{6}Z")
-_UNFIT = re.compile("[\0\ud800-\udfff]")
 
 
 def conversation_id(request: web.Request) -> UUID:
@@ -38,8 +38,9 @@ def text(request: web.Request, name: str) -> str | None:
 def texts(request: web.Request, name: str) -> tuple[str, ...]:
     """A parameter that may be repeated."""
     words = request.query.getall(name, [])
-    if any(_UNFIT.search(word) for word in words):
-        raise InvalidInput(message=f"'{name}' holds a character that no text here can have.")
+    for word in words:
+        if problem := flaw(word):
+            raise InvalidInput(message=f"'{name}' {problem}.")
     return tuple(words)
 
 

@@ -21,6 +21,7 @@ from turnlog.domain.values import (
 )
 
 MAX_CONFIGURATION_BYTES = 128 * 1024
+MAX_OVERRIDES_BYTES = 48 * 1024
 
 S = TypeVar("S", bound=Struct)
 
@@ -52,7 +53,6 @@ class FunctionChoice(FunctionTool, frozen=True, kw_only=True, forbid_unknown_fie
     """A function that the caller runs."""
 
     name: Name
-    parameters: dict[str, Any] = msgspec.field(default_factory=dict)
 
 
 class McpChoice(McpTool, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -140,11 +140,11 @@ def stored_bytes(value: Any) -> int:
     return len(escape_line_ends(msgspec.json.encode(value)))
 
 
-def check_size(configuration: Struct) -> None:
-    """Raises `InvalidInput` for what would not fit into an event."""
-    size = stored_bytes(configuration)
-    if size > MAX_CONFIGURATION_BYTES:
+def check_size(settings: Struct, limit: int = MAX_CONFIGURATION_BYTES) -> None:
+    """Raises `InvalidInput` for settings that would not fit into an event."""
+    size = stored_bytes(settings)
+    if size > limit:
         raise InvalidInput(
-            message=f"The configuration takes {size} bytes as JSON; "
-            f"the limit is {MAX_CONFIGURATION_BYTES} (128 KiB) in all."
+            message=f"The settings take {size} bytes as JSON; the limit is {limit} "
+            f"({limit // 1024} KiB) in all."
         )

@@ -25,6 +25,8 @@ KEEPALIVE_SECONDS = 15.0
 STALL_SECONDS = 60.0
 TICK_SECONDS = 1.0
 
+_NO_CONTEXT = Context()
+
 
 class Stream:
     """One reader of one log (`runtime.tail.Follower`)."""
@@ -56,16 +58,16 @@ class Stream:
 
     async def run(self, store: EventStore) -> None:
         """Show the log from the cursor until it, or the stream, ends."""
-        context = Context()
         while not self._over:
             self._wake.clear()
             await self._drained()
-            if self.view.needs_context:
-                context = await self._tail.context(store)
             entries = self._tail.since(self.cursor)
             if entries is None:
                 entries = await self._page(store)
             if entries:
+                context = _NO_CONTEXT
+                if self.view.needs_context:
+                    context = await self._tail.context(store, entries[-1].offset)
                 self._show(entries, context)
             elif self._tail.since(self.cursor) == []:
                 if not self._follow:

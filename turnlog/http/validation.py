@@ -13,12 +13,13 @@ from msgspec.structs import FieldInfo
 
 from turnlog.domain.codec import well_formed
 from turnlog.domain.errors import InvalidInput
+from turnlog.http.texts import first_flaw
 
 MAX_TOLD = 50
 
 S = TypeVar("S", bound=Struct)
 _WORDS = {"str": "string", "int": "integer", "float": "number", "bool": "boolean"}
-_PLACE = re.compile(r"(?P<problem>.*?)(?: - at `(?P<key>key in )?\$(?P<path>.*)`)?", re.DOTALL)
+_PLACE = re.compile(r"(?P<problem>.*?)(?: - at (?P<name>`key` in )?`\$(?P<path>.*)`)?", re.DOTALL)
 
 
 class MemberProblem(Struct, frozen=True):
@@ -44,6 +45,8 @@ def valid(kind: type[S], members: Mapping[str, Any], *, immutable: Collection[st
         if name in members:
             try:
                 values[field.name] = msgspec.convert(members[name], field.type)
+                if found := first_flaw(name, members[name]):
+                    problems.append(MemberProblem(*found))
             except msgspec.ValidationError as error:
                 problems.append(_problem(name, str(error)))
             except RecursionError:
@@ -74,7 +77,10 @@ def _problem(member: str, message: str) -> MemberProblem:
     found = _PLACE.fullmatch(message)
     assert found is not None
     problem = re.sub(r"`([^`]*)`", _plain, found["problem"])
-    return MemberProblem(member + (found["path"] or ""), problem[:1].lower() + problem[1:])
+    problem = problem[:1].lower() + problem[1:]
+    if found["name"]:
+        problem += " as a name"
+    return MemberProblem(member + (found["path"] or ""), problem)
 
 
 def _plain(quoted: re.Match[str]) -> str:

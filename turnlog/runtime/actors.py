@@ -20,6 +20,7 @@ from turnlog.runtime.tail import Tails
 from turnlog.runtime.turn import TurnRunner
 
 MAX_WARM = 10_000
+SETTLE_SECONDS = 5.0
 
 MakeRunner = Callable[[Actor, RunningTurn], TurnRunner]
 _Run = tuple[UUID, int]
@@ -48,6 +49,7 @@ class Actors:
         self._node = node
         self._warm: OrderedDict[UUID, Actor] = OrderedDict()
         self._runners: dict[UUID, tuple[_Run, asyncio.Task[None]]] = {}
+        self._resting = False
 
     def of(self, conversation_id: UUID, standing: Standing | None = None) -> Actor:
         """The conversation's actor; `standing` where it is known, as of a new one."""
@@ -72,16 +74,25 @@ class Actors:
         return len(self._runners)
 
     async def rest(self, seconds: float) -> None:
-        """Let the turns finish, for so long; then stop their runners where they are."""
+        """Let the turns finish, for so long; then stop their runners where they are.
+
+        From then on no turn is started here. What was said is still written, unless
+        the store is away.
+        """
         tasks = [task for _, task in self._runners.values()]
         if tasks:
             await asyncio.wait(tasks, timeout=seconds)
+        self._resting = True
         tasks = [task for _, task in self._runners.values()]
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-        for actor in list(self._warm.values()):
-            await actor.settle()
+        try:
+            async with asyncio.timeout(SETTLE_SECONDS):
+                for actor in list(self._warm.values()):
+                    await actor.settle()
+        except TimeoutError:
+            log.warning("actors.unsettled")
 
     def _moved(self, actor: Actor, standing: Standing) -> None:
         conversation_id = actor.conversation_id
@@ -97,7 +108,7 @@ class Actors:
             self._runners.pop(conversation_id)
             # One that has just ended its turn by itself is done before this is called.
             asyncio.get_running_loop().call_soon(task.cancel)
-        if turn is not None and run is not None:
+        if turn is not None and run is not None and not self._resting:
             self._start(actor, turn, run)
 
     def _start(self, actor: Actor, turn: RunningTurn, run: _Run) -> None:

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Container, Mapping
 
 import msgspec
 import structlog
@@ -12,7 +11,7 @@ import structlog
 from turnlog.domain import commands
 from turnlog.domain.codec import well_formed
 from turnlog.domain.conversation import OpenCall, RunningTurn
-from turnlog.domain.errors import ToolFailed
+from turnlog.domain.errors import ToolFailed, TurnSuperseded
 from turnlog.domain.ports import Clock, Tool
 from turnlog.domain.tools import ToolSpec
 from turnlog.domain.values import BuiltinTool, ToolCallStatus
@@ -43,14 +42,23 @@ class ToolCalls:
         ]
         return tuple(self._tools[name].spec for name in names if name in self._tools)
 
-    async def run(self, turn: RunningTurn, calls: Mapping[int, OpenCall]) -> None:
-        """Run the calls to their results; cancelling stops the tools."""
-        offered = {spec.name for spec in self.offered(turn)}
-        async with asyncio.TaskGroup() as group:
-            for call in calls.values():
-                group.create_task(self._run(turn, call, offered))
+    async def run(
+        self, turn: RunningTurn, calls: Mapping[int, OpenCall], cut_off: Container[int] = ()
+    ) -> None:
+        """Run the calls to their results; cancelling stops the tools.
 
-    async def _run(self, turn: RunningTurn, call: OpenCall, offered: set[str]) -> None:
+        The items that were `cut_off` do not run: what they ask for is not whole.
+        """
+        try:
+            async with asyncio.TaskGroup() as group:
+                for item, call in calls.items():
+                    group.create_task(self._run(turn, call, whole=item not in cut_off))
+        except ExceptionGroup as failures:
+            if failures.subgroup(TurnSuperseded):
+                raise TurnSuperseded() from None
+            raise
+
+    async def _run(self, turn: RunningTurn, call: OpenCall, *, whole: bool) -> None:
         started = self._clock.now()
         spoken: list[str] = []
 
@@ -67,7 +75,10 @@ class ToolCalls:
                     )
                 )
 
-        status, output = await self._outcome(turn, call, offered, say)
+        status: ToolCallStatus = "error"
+        output = "The call was cut off before it was whole, so the tool did not run."
+        if whole:
+            status, output = await self._outcome(turn, call, say)
         if status != "ok" or not spoken:
             say(output)
         duration = (self._clock.now() - started) // 1000
@@ -84,24 +95,26 @@ class ToolCalls:
         )
 
     async def _outcome(
-        self, turn: RunningTurn, call: OpenCall, offered: set[str], say: Any
+        self, turn: RunningTurn, call: OpenCall, say: Callable[[str], None]
     ) -> tuple[ToolCallStatus, str]:
+        offered = [spec.name for spec in self.offered(turn)]
         if call.name not in offered:
             return "error", f"There is no tool {call.name!r}. There are: {', '.join(offered)}."
         try:
-            arguments = msgspec.json.decode(call.arguments or "{}")
+            arguments = msgspec.json.decode(call.arguments.strip() or "{}")
         except (msgspec.DecodeError, RecursionError) as error:
             return "error", f"The arguments are not JSON, so the tool did not run: {error}"
         if not isinstance(arguments, dict):
             return "error", "The arguments are not a JSON object, so the tool did not run."
         key = f"{turn.turn_id}/{call.call_id}"
+        limit = asyncio.timeout(CALL_SECONDS)
         try:
-            async with asyncio.timeout(CALL_SECONDS):
+            async with limit:
                 return "ok", await self._tools[call.name].run(arguments, key, say)
         except ToolFailed as failure:
             return "error", str(failure)
-        except TimeoutError:
-            return "timeout", f"The tool was stopped after {CALL_SECONDS:g} s."
-        except Exception:
+        except Exception as error:
+            if isinstance(error, TimeoutError) and limit.expired():
+                return "timeout", f"The tool was stopped after {CALL_SECONDS:g} s."
             log.exception("tool_call.crashed", tool=call.name)
             return "error", "The tool failed in a way that it did not expect."

@@ -74,6 +74,8 @@ class HintExchange:
                     await self._tails.catch_up(conversation_id, offset)
                 except StoreUnavailable:
                     log.warning("hints.store_unavailable")
+                except Exception:
+                    log.exception("hints.failed", conversation_id=str(conversation_id))
 
     async def _poll(self) -> None:
         while True:
@@ -82,16 +84,25 @@ class HintExchange:
                 self._seen = []
                 continue
             try:
-                await self._look()
+                await self.look()
             except StoreUnavailable:
                 self._seen = []
+            except Exception:
+                log.exception("hints.failed")
+                self._seen = []
 
-    async def _look(self) -> None:
+    async def look(self) -> None:
+        """Make up for lost hints: look again at the logs in buckets that moved.
+
+        A log whose end was found since the last look may have moved just before that,
+        when no hint of it was heeded; so it is looked at in any case.
+        """
         positions = await self._store.positions()
         seen, self._seen = self._seen or [-1] * len(positions), positions
         moved = {bucket for bucket, now in enumerate(positions) if now != seen[bucket]}
-        for conversation_id in self._tails.read_here():
-            if bucket_of(conversation_id, self._store.buckets) in moved:
-                head = await self._store.head(conversation_id)
+        for tail in self._tails.read_here():
+            known, tail.compared = tail.compared, tail.last > 0
+            if not known or bucket_of(tail.conversation_id, self._store.buckets) in moved:
+                head = await self._store.head(tail.conversation_id)
                 if head is not None:
-                    await self._tails.catch_up(conversation_id, head.offset)
+                    await self._tails.catch_up(tail.conversation_id, head.offset)

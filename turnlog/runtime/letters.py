@@ -4,17 +4,23 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from typing import get_args
+from uuid import UUID
 
 from msgspec.structs import replace
 
-from turnlog.domain.commands import AppendOutput, AppendText, Command
+from turnlog.domain.commands import AppendOutput, AppendText, Command, RunnerCommand
 from turnlog.domain.records import Entry
 from turnlog.runtime.standing import Standing
 
 MAX_DELTA_CHARACTERS = 32 * 1024
+MAX_WAITING_CHARACTERS = 1 << 20
+MAX_LETTERS = 512
 
 Committed = tuple[Standing, Sequence[Entry]]
 """The standing after a commit, and the entries that one command made of it."""
+
+_RUNNER_COMMANDS = get_args(RunnerCommand)
 
 
 def pieces(text: str) -> list[str]:
@@ -34,23 +40,13 @@ class Letter:
         self.more: list[str] = []
         self.size = len(command.text) if isinstance(command, AppendText | AppendOutput) else 0
 
-    def grow(self, command: AppendText | AppendOutput) -> bool:
-        """Whether the letter, being of the same item, could take in the command's text."""
-        if self.size + len(command.text) > MAX_DELTA_CHARACTERS or type(self.command) is not type(
-            command
-        ):
+    def grow(self, text: str) -> bool:
+        """Whether the letter could take in more text of its item."""
+        if self.size + len(text) > MAX_DELTA_CHARACTERS:
             return False
-        mine = self.command
-        if isinstance(mine, AppendText) and isinstance(command, AppendText):
-            same = mine.item == command.item
-        elif isinstance(mine, AppendOutput) and isinstance(command, AppendOutput):
-            same = mine.call_id == command.call_id
-        else:
-            same = False
-        if same:
-            self.more.append(command.text)
-            self.size += len(command.text)
-        return same
+        self.more.append(text)
+        self.size += len(text)
+        return True
 
     def whole(self) -> Command:
         """The command with all its text."""
@@ -59,6 +55,77 @@ class Letter:
             self.more = []
         return self.command
 
+    def accept(self, committed: Committed) -> None:
+        if self.answer is not None and not self.answer.done():
+            self.answer.set_result(committed)
+
     def refuse(self, error: BaseException) -> None:
         if self.answer is not None and not self.answer.done():
             self.answer.set_exception(error)
+
+
+class Mailbox:
+    """Letters in their order. The texts of an item grow together until something else comes."""
+
+    def __init__(self) -> None:
+        self._letters: list[Letter] = []
+        self._growing: dict[_Thing, Letter] = {}
+        self._characters = 0
+        self._room = asyncio.Event()
+        self._room.set()
+
+    def __bool__(self) -> bool:
+        return bool(self._letters)
+
+    def put(self, letter: Letter) -> None:
+        """Let the letter wait, behind the others."""
+        self._letters.append(letter)
+        self._growing.clear()
+
+    def put_text(self, command: AppendText | AppendOutput) -> None:
+        """Let the text wait, with what waits of the same item."""
+        letter = self._growing.get(_thing(command))
+        if letter is None or not letter.grow(command.text):
+            letter = self._growing[_thing(command)] = Letter(command, None)
+            self._letters.append(letter)
+        self._characters += len(command.text)
+        if self._characters > MAX_WAITING_CHARACTERS:
+            self._room.clear()
+
+    def take(self) -> list[Letter]:
+        """The letters that are next."""
+        taken = self._letters[:MAX_LETTERS]
+        self._keep(self._letters[MAX_LETTERS:])
+        return taken
+
+    def refuse_clients(self, error: BaseException) -> None:
+        """Answer those who can ask again; runners can't, and wait on."""
+        self._keep(runners_of(self._letters, error))
+
+    async def room(self) -> None:
+        """Wait until it can take more."""
+        await self._room.wait()
+
+    def _keep(self, letters: list[Letter]) -> None:
+        self._letters = letters
+        self._growing.clear()
+        self._characters = sum(letter.size for letter in letters)
+        if self._characters <= MAX_WAITING_CHARACTERS:
+            self._room.set()
+
+
+def runners_of(letters: list[Letter], error: BaseException) -> list[Letter]:
+    """The runners' letters; the clients' are answered with the error."""
+    for letter in letters:
+        if not isinstance(letter.command, _RUNNER_COMMANDS):
+            letter.refuse(error)
+    return [letter for letter in letters if isinstance(letter.command, _RUNNER_COMMANDS)]
+
+
+_Thing = tuple[UUID, int, int | str]
+"""What a text is of: the turn, the attempt, and the item or call."""
+
+
+def _thing(command: AppendText | AppendOutput) -> _Thing:
+    name = command.item if isinstance(command, AppendText) else command.call_id
+    return command.turn_id, command.attempt, name

@@ -27,11 +27,11 @@ class Prompter:
         """The request of the turn's next step."""
         after = self._facts[-1][0] if self._facts else 0
         new = await read_facts(self._store, self._conversation_id, after=after)
-        self._facts += new
         for sha256 in blobs_named(fact for _, fact in new):
             if sha256 not in self._contents:
                 blob = await self._blobs.get(self._conversation_id, sha256)
                 self._contents[sha256] = b"" if blob is None else blob.data
+        self._facts += new
         settings = turn.settings
         model = Model(
             model_provider_id=settings.model_provider_id,

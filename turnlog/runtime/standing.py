@@ -83,10 +83,11 @@ class Draft:
         return self._state.offset
 
     def add(self, command: Command) -> None:
-        """Decide one more command; if it is refused, the draft stays as it was."""
+        """Decide one more command; if that fails, the draft stays as it was."""
         at = moment(command, self._state)
-        for fact in decide(command, self._state):
-            self._add(fact, at)
+        made = [(fact, *encode(fact)) for fact in decide(command, self._state)]
+        for fact, topic, state in made:
+            self._add(fact, topic, state, at)
 
     def append(self) -> Append:
         """The draft for the journal."""
@@ -112,8 +113,7 @@ class Draft:
             turns={key: row for key, row in self._turns.items() if row.last_offset is None},
         )
 
-    def _add(self, fact: Fact, at: int) -> None:
-        topic, state = encode(fact)
+    def _add(self, fact: Fact, topic: str, state: bytes, at: int) -> None:
         secret = self._before.head.secret
         offset = self.offset + 1
         self._hash = link(self._hash, offset, at, topic, secret, state)

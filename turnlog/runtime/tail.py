@@ -12,6 +12,8 @@ from collections.abc import Sequence
 from typing import Protocol
 from uuid import UUID
 
+import structlog
+
 from turnlog.domain.codec import DELTA_TOPICS, decode
 from turnlog.domain.ports import EventStore
 from turnlog.domain.records import Entry
@@ -19,6 +21,8 @@ from turnlog.projections.context import Context
 from turnlog.projections.view import View
 
 WINDOW_BYTES = 1 << 20
+
+log = structlog.get_logger(__name__)
 
 
 class Follower(Protocol):
@@ -41,26 +45,31 @@ class Follower(Protocol):
 
 
 class Tail:
-    """The end of one conversation's log on this node."""
+    """The end of one conversation's log on this node.
+
+    `last` is how far it was shown or read here, 0 before anybody found its end; `compared`
+    says whether the log was looked at since then.
+    """
 
     def __init__(self, conversation_id: UUID) -> None:
         self.conversation_id = conversation_id
         self.last = 0
         self.readers = 0
+        self.compared = False
         self._window: deque[Entry] = deque()
         self._window_bytes = 0
         self._followers: dict[View, set[Follower]] = {}
         self._context = Context()
-        self._informed = False
+        self._learned = 0
 
-    async def context(self, store: EventStore) -> Context:
-        """What dialects need to know of the log so far; kept up from now on."""
-        while not self._informed:
-            after = self._context.offset
-            entries = await store.read(self.conversation_id, after=after, deltas=False)
-            for entry in [*entries, *(() if entries else self._window)]:
-                self._learn(entry)
-            self._informed = not entries
+    async def context(self, store: EventStore, until: int) -> Context:
+        """What dialects need to know of the log up to that offset; kept up from now on."""
+        while self._learned < until:
+            after = self._learned
+            self._learn(
+                await store.read(self.conversation_id, after=after, until=until, deltas=False)
+            )
+            self._learned = max(self._learned, until)
         return self._context
 
     def since(self, cursor: int) -> list[Entry] | None:
@@ -72,8 +81,15 @@ class Tail:
         return [entry for entry in self._window if entry.offset > cursor]
 
     def reached(self, offset: int) -> None:
-        """Somebody has read the table to its end, which was here."""
-        self.last = max(self.last, offset)
+        """Somebody has read the table to its end, which was here; who follows must see that too."""
+        if offset <= self.last:
+            return
+        self._forget()
+        self.last = offset
+        for followers in self._followers.values():
+            for follower in followers:
+                if follower.cursor < offset:
+                    follower.fall_behind()
 
     def attach(self, follower: Follower) -> None:
         """From now on the follower, which is caught up, is handed what is published."""
@@ -92,9 +108,7 @@ class Tail:
         if not entries:
             return
         if entries[0].offset != self.last + 1:
-            self._window.clear()
-            self._window_bytes = 0
-            self._informed = False
+            self._forget()
         self._keep(entries)
         self.last = entries[-1].offset
         for view, followers in list(self._followers.items()):
@@ -102,11 +116,11 @@ class Tail:
 
     def _show(self, view: View, followers: list[Follower], entries: Sequence[Entry]) -> None:
         before, last = entries[0].offset - 1, entries[-1].offset
-        if view.needs_context and not self._informed:
+        frames = self._rendered(view, entries)
+        if frames is None:
             for follower in followers:
                 follower.fall_behind()
             return
-        frames = b"".join([view.render(entry, self._context) for entry in entries])
         ended = any(view.is_last(entry) for entry in entries)
         for follower in followers:
             if follower.cursor == before:
@@ -114,18 +128,35 @@ class Tail:
             elif follower.cursor < last:
                 follower.fall_behind()
 
+    def _rendered(self, view: View, entries: Sequence[Entry]) -> bytes | None:
+        """The frames of the entries; None where their readers have to see for themselves."""
+        if view.needs_context and self._learned < entries[-1].offset:
+            return None
+        try:
+            return b"".join([view.render(entry, self._context) for entry in entries])
+        except Exception:
+            # It fails those who look in this way, when they read; not the writer, nor others.
+            log.exception("tail.not_rendered", conversation_id=str(self.conversation_id))
+            return None
+
+    def _forget(self) -> None:
+        self._window.clear()
+        self._window_bytes = 0
+
     def _keep(self, entries: Sequence[Entry]) -> None:
         for entry in entries:
             self._window.append(entry)
             self._window_bytes += len(entry.state)
-            if self._informed:
-                self._learn(entry)
+        if self._learned and self._learned >= entries[0].offset - 1:
+            self._learn(entries)
+            self._learned = max(self._learned, entries[-1].offset)
         while self._window_bytes > WINDOW_BYTES and len(self._window) > 1:
             self._window_bytes -= len(self._window.popleft().state)
 
-    def _learn(self, entry: Entry) -> None:
-        if entry.topic not in DELTA_TOPICS:
-            self._context.learn(entry.offset, decode(entry.topic, entry.state))
+    def _learn(self, entries: Sequence[Entry]) -> None:
+        for entry in entries:
+            if entry.topic not in DELTA_TOPICS:
+                self._context.learn(entry.offset, decode(entry.topic, entry.state))
 
 
 class Tails:
@@ -152,9 +183,9 @@ class Tails:
         if tail := self._tails.get(conversation_id):
             tail.publish(entries)
 
-    def read_here(self) -> list[UUID]:
-        """The conversations that somebody reads on this node."""
-        return list(self._tails)
+    def read_here(self) -> list[Tail]:
+        """The tails of the conversations that somebody reads on this node."""
+        return list(self._tails.values())
 
     def behind(self, conversation_id: UUID, offset: int) -> bool:
         """Whether somebody reads that log here, and has been shown less than up to the offset."""

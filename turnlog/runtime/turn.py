@@ -3,17 +3,24 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import aclosing
 from typing import Any, assert_never
 
 import structlog
 
 from turnlog.domain import commands
-from turnlog.domain.codec import well_formed
+from turnlog.domain.codec import decode, well_formed
 from turnlog.domain.commands import RunnerCommand
-from turnlog.domain.conversation import RunningTurn
-from turnlog.domain.errors import ModelFailed, ModelFailure, TurnlogError, TurnSuperseded
+from turnlog.domain.conversation import OpenCall, RunningTurn
+from turnlog.domain.errors import (
+    ModelFailed,
+    ModelFailure,
+    StoreUnavailable,
+    TurnlogError,
+    TurnSuperseded,
+)
+from turnlog.domain.events import ToolCallRequested
 from turnlog.domain.model import (
     ItemCompleted,
     ItemDelta,
@@ -24,9 +31,9 @@ from turnlog.domain.model import (
 )
 from turnlog.domain.ports import Clock, ModelProvider
 from turnlog.domain.values import TurnError, Usage
-from turnlog.runtime.actor import Actor
+from turnlog.runtime.actor import STORE_RETRY_SECONDS, Actor
 from turnlog.runtime.calls import ToolCalls
-from turnlog.runtime.letters import pieces
+from turnlog.runtime.letters import Committed, pieces
 from turnlog.runtime.prompting import Prompter
 
 MAX_STEPS = 64
@@ -67,7 +74,7 @@ class TurnRunner:
             await self._fail(
                 TurnError(
                     code=failure.reason,
-                    message=str(failure),
+                    message=well_formed(str(failure)),
                     provider=failure.provider,
                     retryable=failure.retryable,
                 )
@@ -86,23 +93,22 @@ class TurnRunner:
 
     async def _loop(self) -> None:
         for _ in range(MAX_STEPS):
-            finished = await self._step()
-            running = self._actor.standing and self._actor.standing.state.running
-            if running and running.calls:
-                await self._calls.run(self._turn, running.calls)
+            finished, ended = await self._step()
+            if calls := _calls(ended):
+                await self._calls.run(self._turn, calls, _cut_off(ended))
             elif finished.stop_reason != "pause_turn":
                 await self._ask(commands.CompleteTurn)
                 return
         message = f"The turn took {MAX_STEPS} steps without an end."
         await self._fail(TurnError(code="step_limit", message=message, retryable=False))
 
-    async def _step(self) -> StepFinished:
-        request = await self._prompter.request(self._turn, self._calls.offered(self._turn))
+    async def _step(self) -> tuple[StepFinished, Committed]:
+        request = await self._request()
         await self._ask(commands.StartStep)
         started = self._clock.now()
         self._usage = Usage(estimated=True)
         finished = await self._listen(request)
-        await self._ask(
+        ended = await self._ask(
             commands.CompleteStep,
             usage=finished.usage,
             stop_reason=finished.stop_reason,
@@ -110,7 +116,16 @@ class TurnRunner:
             response_id=finished.response_id,
         )
         self._usage = Usage()
-        return finished
+        return finished, ended
+
+    async def _request(self) -> ModelRequest:
+        """The next step's request; a store that is away is waited for."""
+        while True:
+            try:
+                return await self._prompter.request(self._turn, self._calls.offered(self._turn))
+            except StoreUnavailable:
+                log.warning("turn.store_unavailable")
+                await asyncio.sleep(STORE_RETRY_SECONDS)
 
     async def _listen(self, request: ModelRequest) -> StepFinished:
         """Tell the actor what the model says. The watchdog rests while the disk is waited for."""
@@ -135,7 +150,8 @@ class TurnRunner:
     def _hear(self, part: ItemStarted | ItemDelta | ItemCompleted | UsageReported) -> None:
         match part:
             case ItemStarted():
-                self._tell(commands.StartItem, item=part.item, kind=part.kind, name=part.name)
+                name = well_formed(part.name)
+                self._tell(commands.StartItem, item=part.item, kind=part.kind, name=name)
             case ItemDelta():
                 for text in pieces(well_formed(part.text)):
                     self._tell(commands.AppendText, item=part.item, text=text)
@@ -156,8 +172,8 @@ class TurnRunner:
         except TurnSuperseded:
             log.info("turn.superseded")
 
-    async def _ask(self, command: type[RunnerCommand], **members: Any) -> None:
-        await self._actor.ask(self._command(command, members))
+    async def _ask(self, command: type[RunnerCommand], **members: Any) -> Committed:
+        return await self._actor.ask(self._command(command, members))
 
     def _tell(self, command: type[RunnerCommand], **members: Any) -> None:
         self._actor.tell(self._command(command, members))
@@ -166,3 +182,15 @@ class TurnRunner:
         return command(
             at=self._clock.now(), turn_id=self._turn.turn_id, attempt=self._turn.attempt, **members
         )
+
+
+def _calls(ended: Committed) -> Mapping[int, OpenCall]:
+    """The calls that a step has made, by their items."""
+    running = ended[0].state.running
+    return {} if running is None else running.calls
+
+
+def _cut_off(ended: Committed) -> set[int]:
+    """Those of them that the provider had left open: the step's end had to close them."""
+    facts = [decode(entry.topic, entry.state) for entry in ended[1]]
+    return {fact.item for fact in facts if isinstance(fact, ToolCallRequested)}

@@ -15,8 +15,6 @@ from uuid import UUID
 import asyncpg
 import structlog
 
-from turnlog.adapters.postgres.outages import is_outage
-
 SAY = "SELECT pg_notify($1, payload) FROM unnest($2::text[]) AS payload"
 STILL_THERE = "SELECT 1"
 
@@ -84,9 +82,7 @@ class PostgresHints:
                     await connection.add_listener(self._channel, heard)
                     reconnected()
                     await self._until_lost(connection, lost)
-            except Exception as error:
-                if not is_outage(error):
-                    raise
+            except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as error:
                 log.warning("hints_not_heard", error=str(error))
             if loop.time() - began > self._longest:
                 pause = 0.0

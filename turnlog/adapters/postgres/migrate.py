@@ -55,18 +55,15 @@ class SchemaRefused(TurnlogError):
 
 
 class SchemaAltered(SchemaRefused):
-    """The migration {name} is not the one that this database has seen: a migration must never
-    be edited. Install the release that made the database, or a later one."""
+    """The migration {name} was edited after this database had taken it; that must never be."""
 
 
 class SchemaTooNew(SchemaRefused):
-    """The database has seen the migration {name}, which this release of turnlog does not know:
-    a later release has been here. Install that one."""
+    """The database has taken {name}, which this release does not know: install the later one."""
 
 
 class SchemaBehind(SchemaRefused):
-    """The database lacks {missing}, and this process may not migrate it (TURNLOG_MIGRATE=0).
-    Start once without that, or run the migration from a process that may."""
+    """The database lacks {missing}, and this process may not migrate it (TURNLOG_MIGRATE=0)."""
 
 
 class ServerTooOld(SchemaRefused):
@@ -117,6 +114,8 @@ async def migrate(
             missing = _missing(steps, await _history(connection))
             if missing:
                 raise SchemaBehind(missing=", ".join(step.name for step in missing))
+            if not await connection.fetchval(_HAS_BUCKETS):
+                raise SchemaBehind(missing="its number of buckets")
             return []
         # For the session: it has to outlast each step's transaction.
         await connection.execute("SELECT pg_advisory_lock($1)", _LOCK)

@@ -1,0 +1,1 @@
+"""The actors: the write path, the live end of logs, and the agent loop."""

@@ -1,0 +1,172 @@
+"""A node in memory with a scripted model, its tools, and a reader of its logs."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from typing import Any, TypeVar
+from uuid import UUID
+
+from tests.domain import ask
+from tests.runtime.disk import Disk
+from tests.runtime.model import ScriptedModel
+from tests.runtime.waiting import PATIENCE
+from turnlog.adapters.memory import MemoryBlobs, MemoryHints, MemoryStore
+from turnlog.domain import events
+from turnlog.domain.codec import decode
+from turnlog.domain.events import Fact
+from turnlog.domain.ports import EventStore, Hints, ModelProvider, Tool
+from turnlog.domain.records import Entry
+from turnlog.domain.tools import ToolSpec
+from turnlog.projections.view import View
+from turnlog.runtime.application import Parts, Submitted, Turnlog
+from turnlog.runtime.models import Models, ProviderEntry
+from turnlog.runtime.tail import Tail
+
+F = TypeVar("F", bound=Fact)
+
+
+class Hammer:
+    """A tool that does what the test says."""
+
+    def __init__(self, does: Callable[..., Any], name: str = "hammer") -> None:
+        """`does` is given the arguments and `progress`; what it returns may be awaited."""
+        self._does = does
+        self.spec = ToolSpec(name=name, description="", parameters={})
+
+    async def run(
+        self, arguments: dict[str, Any], key: str, progress: Callable[[str], None]
+    ) -> str:
+        done = self._does(arguments, progress)
+        return str(await done if asyncio.iscoroutine(done) else done)
+
+
+class Reader:
+    """One who follows a log (`Follower`) and keeps what it was shown."""
+
+    def __init__(self, tail: Tail, cursor: int, view: View | None = None) -> None:
+        self.view = view or View()
+        self.cursor = cursor
+        self.frames: list[bytes] = []
+        self.behind = False
+        self._news = asyncio.Event()
+        tail.attach(self)
+
+    def receive(self, frames: bytes, offset: int, *, ended: bool) -> None:
+        self.cursor = offset
+        self.frames.append(frames)
+        self._news.set()
+
+    def fall_behind(self) -> None:
+        self.behind = True
+
+    async def sees(self, word: str) -> None:
+        """Wait until it has been shown the word."""
+        async with asyncio.timeout(PATIENCE):
+            while word.encode() not in b"".join(self.frames):
+                self._news.clear()
+                await self._news.wait()
+
+
+class Node:
+    """A node on some store, with one model and some tools; its clock ticks as it is read."""
+
+    def __init__(
+        self,
+        disk: Disk | MemoryStore | None = None,
+        *tools: Tool,
+        hints: Hints | None = None,
+        stall_timeout: float = PATIENCE,
+    ) -> None:
+        store: EventStore = disk if disk is not None else MemoryStore()
+        self.memory = disk.memory if isinstance(disk, Disk) else store
+        assert isinstance(self.memory, MemoryStore)
+        self.model = ScriptedModel()
+        self.other_model = ScriptedModel()
+        models = Models(
+            (_provider(ask.MODEL, self.model), _provider(ask.OTHER_MODEL, self.other_model))
+        )
+        self.turnlog = Turnlog(
+            Parts(
+                store=store,
+                views=self.memory,
+                blobs=MemoryBlobs(),
+                hints=hints or MemoryHints(),
+                clock=Ticks(),
+                models=models,
+                tools={tool.spec.name: tool for tool in tools},
+                stall_timeout=stall_timeout,
+            )
+        )
+
+    async def conversation(self, **members: Any) -> UUID:
+        """A new conversation."""
+        return (await self.turnlog.create(ask.configuration(**members))).conversation_id
+
+    async def say(self, conversation_id: UUID, text: str = "Hello", **members: Any) -> Submitted:
+        return await self.turnlog.submit(conversation_id, ask.said(text), **members)
+
+    async def follow(self, conversation_id: UUID) -> Reader:
+        """A reader of what is written from now on."""
+        return await follow(self.turnlog, conversation_id)
+
+    async def log(self, conversation_id: UUID) -> Facts:
+        return Facts(await self.memory.read(conversation_id))
+
+
+class Ticks:
+    """A clock that moves a millisecond whenever it is looked at."""
+
+    def __init__(self) -> None:
+        self._now = ask.NOW
+
+    def now(self) -> int:
+        self._now += 1000
+        return self._now
+
+
+class Facts:
+    """A log as it was read."""
+
+    def __init__(self, entries: Sequence[Entry]) -> None:
+        self.entries = entries
+        self.topics = [entry.topic for entry in entries]
+        self._facts = [decode(entry.topic, entry.state) for entry in entries]
+
+    def all(self, kind: type[F]) -> list[F]:
+        return [fact for fact in self._facts if isinstance(fact, kind)]
+
+    def only(self, kind: type[F]) -> F:
+        (fact,) = self.all(kind)
+        return fact
+
+    def deltas(self, item: int) -> list[str]:
+        """The deltas of the item that began at that offset."""
+        return [
+            fact.delta
+            for fact in self._facts
+            if isinstance(fact, events.Delta) and fact.item == item
+        ]
+
+
+async def follow(turnlog: Turnlog, conversation_id: UUID) -> Reader:
+    head = await turnlog.parts.store.head(conversation_id)
+    assert head is not None
+    tail = turnlog.tails.open(conversation_id)
+    tail.reached(head.offset)
+    return Reader(tail, head.offset)
+
+
+@asynccontextmanager
+async def at_work(*nodes: Node) -> AsyncIterator[None]:
+    """The nodes at work; at the end their turns are stopped where they are."""
+    async with AsyncExitStack() as stack:
+        for node in nodes:
+            await stack.enter_async_context(node.turnlog.running(drain_seconds=0))
+        yield
+
+
+def _provider(model: dict[str, Any], adapter: ModelProvider) -> ProviderEntry:
+    name, api = model["model_provider_id"], model["model_provider_api"]
+    return ProviderEntry(provider_id=name, name=name, variable=None, apis={api: adapter})

@@ -1,0 +1,41 @@
+"""Texts that can be stored: any that is Unicode, without the NUL that PostgreSQL does not take."""
+
+from __future__ import annotations
+
+from itertools import islice
+from typing import Any
+
+MAX_VALUES = 10_000
+
+
+def flaw(text: str) -> str | None:
+    """What keeps a text from being stored, if anything does."""
+    if "\0" in text:
+        return "holds a NUL character"
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return "holds half of a surrogate pair"
+    return None
+
+
+def first_flaw(name: str, value: Any) -> tuple[str, str] | None:
+    """Where in a value, names included, a text is that cannot be stored, and why it cannot."""
+    left: list[tuple[str, Any]] = [(name, value)]
+    for _ in range(MAX_VALUES):
+        if not left:
+            return None
+        path, value = left.pop()
+        match value:
+            case str() if problem := flaw(value):
+                return path, problem
+            case list():
+                items = islice(enumerate(value), MAX_VALUES)
+                left += [(f"{path}[{place}]", item) for place, item in items]
+            case dict():
+                members = [*islice(value.items(), MAX_VALUES)]
+                left += [(path, name) for name, _ in members]
+                left += [(f"{path}.{name}", item) for name, item in members]
+            case _:
+                pass
+    return name, "has too many values in it"
