@@ -8,6 +8,7 @@ import json
 from typing import Any
 
 import pytest
+from structlog.testing import capture_logs
 
 from tests.http.server import DEMO, NOWHERE, Api
 from turnlog.http import body as bodies
@@ -209,6 +210,42 @@ async def test_a_body_that_stalls_is_given_up(api: Api, monkeypatch: pytest.Monk
     )  # fmt: skip
 
     assert answer.startswith(b"HTTP/1.1 408 ")
+
+
+async def test_a_body_that_is_held_back_is_asked_for(api: Api) -> None:
+    answer = await raw(
+        api,
+        b"POST /api/v1/conversations HTTP/1.1\r\nHost: localhost\r\n"
+        b"Content-Type: application/json\r\nContent-Length: 100\r\nExpect: 100-continue\r\n\r\n",
+    )
+
+    assert answer.startswith(b"HTTP/1.1 100 Continue\r\n")
+
+
+async def test_a_body_that_would_be_too_large_is_not_asked_for(api: Api) -> None:
+    answer = await raw(
+        api,
+        b"POST /api/v1/conversations HTTP/1.1\r\nHost: localhost\r\nExpect: 100-continue\r\n"
+        b"Content-Type: application/json\r\nContent-Length: 99999999\r\n\r\n",
+    )
+
+    assert answer.startswith(b"HTTP/1.1 413 ")
+
+
+async def test_a_client_that_hangs_up_in_the_middle_is_no_defect(api: Api) -> None:
+    with capture_logs() as logged:
+        reader, writer = await asyncio.open_connection(api.client.host, api.client.port)
+        writer.write(
+            b"POST /api/v1/conversations HTTP/1.1\r\nHost: localhost\r\n"
+            b"Content-Type: application/json\r\nContent-Length: 100\r\n\r\n{"
+        )
+        writer.write_eof()
+        assert await reader.read() == b""
+        writer.close()
+        await api.client.server.close()
+
+    assert [(line["event"], line["status"]) for line in logged] == [("http.request", 499)]
+    assert not any(await api.node.heads())
 
 
 async def raw(api: Api, request: bytes) -> bytes:

@@ -5,38 +5,57 @@ from __future__ import annotations
 import json
 from typing import Any
 
-import msgspec
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.http.server import DEMO, Api
-from turnlog.http.requests import CreateConversation, SubmitMessage
 
 ASKED_FOR = ("conversation.created", "conversation.updated", "turn.queued")
 
 texts = st.text(max_size=20)
-values = st.recursive(
+wild = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | texts,
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(texts, inner, max_size=4),
     max_leaves=8,
 )
-names = st.sampled_from(
-    sorted(
-        field.encode_name
-        for kind in (CreateConversation, SubmitMessage)
-        for field in msgspec.structs.fields(kind)
-    )
+settings_of_a_turn: dict[str, Any] = {
+    "temperature": st.floats(-0.5, 2.5) | st.none(),
+    "maxOutputTokens": st.integers(-1, 10**9) | st.none(),
+    "reasoning": st.fixed_dictionaries({}, optional={"effort": texts}) | st.none(),
+    "tools": st.just([]) | st.none(),
+}
+settings_of_a_conversation = settings_of_a_turn | {
+    "title": texts | st.none(),
+    "summary": texts,
+    "instructions": texts,
+    "agentRole": texts,
+    "tags": st.lists(texts),
+    "metadata": st.dictionaries(texts, texts),
+}
+parts_of_a_message = st.fixed_dictionaries({"type": st.just("text"), "text": texts}) | wild
+
+
+def bodies(base: dict[str, Any], optional: dict[str, Any]) -> st.SearchStrategy[dict[str, Any]]:
+    """Good bodies, and such as have a wild member or two."""
+    good = st.fixed_dictionaries({}, optional=optional).map(lambda members: base | members)
+    noise = st.dictionaries(st.sampled_from([*base, *optional]) | texts, wild, max_size=2)
+    return good | st.builds(lambda members, more: members | more, good, noise)
+
+
+requests = st.one_of(
+    st.tuples(st.just("POST"), st.just("/conversations"), bodies(DEMO, settings_of_a_conversation)),
+    st.tuples(
+        st.just("PATCH"), st.just("/conversations/HERE"), bodies({}, settings_of_a_conversation)
+    ),
+    st.tuples(
+        st.just("POST"),
+        st.just("/conversations/HERE/messages"),
+        bodies({"message": "/say x"}, settings_of_a_turn | {"message": texts})
+        | bodies({}, {"content": st.lists(parts_of_a_message, max_size=3)}),
+    ),
 )
-members = st.dictionaries(names | texts, values, max_size=5)
-targets = st.sampled_from(
-    [
-        ("POST", "/conversations", DEMO),
-        ("PATCH", "/conversations/HERE", {}),
-        ("POST", "/conversations/HERE/messages", {"message": "/say x"}),
-    ]
-)
-Target = tuple[str, str, dict[str, Any]]
+Request = tuple[str, str, dict[str, Any]]
 
 many = settings(
     max_examples=300,
@@ -52,28 +71,29 @@ async def here(api: Api) -> str:
 
 
 @many
-@given(target=targets, extra=members)
+@given(request=requests)
 async def test_members_of_any_kind_are_accepted_or_refused(
-    api: Api, here: str, target: Target, extra: dict[str, Any]
+    api: Api, here: str, request: Request
 ) -> None:
-    await done_or_refused(api, here, target, json.dumps(target[2] | extra).encode())
+    method, path, members = request
+    await done_or_refused(api, method, path.replace("HERE", here), json.dumps(members).encode())
 
 
 @many
-@given(target=targets, noise=st.binary(min_size=1, max_size=20), at=st.integers(0, 60))
-async def test_noise_in_a_good_body_is_accepted_or_refused(
-    api: Api, here: str, target: Target, noise: bytes, at: int
+@given(request=requests, noise=st.binary(min_size=1, max_size=8), at=st.integers(0, 60))
+async def test_noise_in_a_body_is_accepted_or_refused(
+    api: Api, here: str, request: Request, noise: bytes, at: int
 ) -> None:
-    body = json.dumps(target[2]).encode()
+    method, path, members = request
+    body = json.dumps(members).encode()
+    body = body[:at] + noise + body[at:]
+    await done_or_refused(api, method, path.replace("HERE", here), body)
 
-    await done_or_refused(api, here, target, body[:at] + noise + body[at:])
 
-
-async def done_or_refused(api: Api, here: str, target: Target, body: bytes) -> None:
-    method, path, _ = target
+async def done_or_refused(api: Api, method: str, path: str, body: bytes) -> None:
     before = await asked_for(api)
 
-    answer = await api.send(method, path.replace("HERE", here), body)
+    answer = await api.send(method, path, body)
 
     assert answer.status in (200, 201, 202, 400)
     assert await asked_for(api) - before == (answer.status < 400)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec import Struct
@@ -81,18 +83,20 @@ turns = st.builds(
 )
 
 
-@given(st.lists(turns, min_size=1, max_size=4))
+@given(st.lists(turns, min_size=1, max_size=4), st.sampled_from(["openrouter", "deepseek", "none"]))
 @settings(deadline=None, max_examples=200)
-def test_no_interruption_makes_an_illegal_history(plans: list[TurnPlan]) -> None:
-    Drive().run(plans)
+def test_no_interruption_makes_an_illegal_history(
+    plans: list[TurnPlan], chat_reasoning: Literal["openrouter", "deepseek", "none"]
+) -> None:
+    Drive(Service(nonce="n", chat_reasoning=chat_reasoning)).run(plans)
 
 
 class Drive:
     """Plays plans through the readers into a log, and every prompt to every wire's rules."""
 
-    def __init__(self) -> None:
+    def __init__(self, service: Service) -> None:
         self.history = History()
-        self.service = Service(nonce="n")
+        self.service = service
         self.asked = 0
 
     def run(self, plans: list[TurnPlan]) -> None:

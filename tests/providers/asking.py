@@ -7,7 +7,6 @@ from contextlib import aclosing, asynccontextmanager
 from typing import Any
 
 from msgspec import Struct
-from typing_extensions import override
 
 from tests.prompt.history import History
 from tests.upstream import Upstream
@@ -101,7 +100,6 @@ class Voices(dict[str, Voice]):
         self._upstream = upstream
         self._key = key
 
-    @override
     def __missing__(self, name: str) -> Voice:
         model = named(name)
         self[name] = Voice(self._provider(model), model)

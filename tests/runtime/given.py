@@ -15,13 +15,15 @@ from tests.runtime.waiting import PATIENCE
 from turnlog.adapters.memory import MemoryBlobs, MemoryHints, MemoryStore
 from turnlog.domain import events
 from turnlog.domain.codec import decode
+from turnlog.domain.commands import Command
 from turnlog.domain.events import Fact
 from turnlog.domain.ports import EventStore, Hints, ModelProvider, Tool
-from turnlog.domain.records import Entry
+from turnlog.domain.records import Append, Entry
 from turnlog.domain.tools import ToolSpec
 from turnlog.projections.view import View
 from turnlog.runtime.application import Parts, Submitted, Turnlog
 from turnlog.runtime.models import Models, ProviderEntry
+from turnlog.runtime.standing import Draft, unborn
 from turnlog.runtime.tail import Tail
 
 F = TypeVar("F", bound=Fact)
@@ -170,3 +172,11 @@ async def at_work(*nodes: Node) -> AsyncIterator[None]:
 def _provider(model: dict[str, Any], adapter: ModelProvider) -> ProviderEntry:
     name, api = model["model_provider_id"], model["model_provider_api"]
     return ProviderEntry(provider_id=name, name=name, variable=None, apis={api: adapter})
+
+
+def appended(*asked: Command) -> Append:
+    """What these commands write at the beginning of a log."""
+    draft = Draft(unborn(ask.CONVERSATION, b"secret", "acme"))
+    for command in asked:
+        draft.add(command)
+    return draft.append()

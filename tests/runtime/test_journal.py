@@ -99,7 +99,7 @@ async def test_each_writer_learns_its_own_outcome() -> None:
     await everything_else()
     disk.slow = False
     disk.release()
-    assert await asyncio.gather(first, winner, loser, second) == [True, True, False, True]
+    assert [await task for task in (first, winner, loser, second)] == [True, True, False, True]
     assert len(disk.begun) == 2
 
 

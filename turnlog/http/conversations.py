@@ -8,7 +8,7 @@ from typing import get_args
 
 from aiohttp import web
 from msgspec import UNSET, Struct
-from msgspec.structs import replace
+from msgspec.structs import fields, replace
 
 from turnlog.domain.errors import InvalidInput, NotAvailable
 from turnlog.domain.events import Changes
@@ -19,30 +19,14 @@ from turnlog.http.body import read_object
 from turnlog.http.choices import check_model, check_tools
 from turnlog.http.encoding import json
 from turnlog.http.preconditions import etag, if_match, no_idempotency_yet, not_modified
-from turnlog.http.requests import (
-    CreateConversation,
-    UpdateConversation,
-    as_part_of,
-    check_size,
-)
+from turnlog.http.requests import CreateConversation, UpdateConversation, as_part_of, check_size
 from turnlog.http.validation import valid
 from turnlog.projections.listing import ConversationStatus
 from turnlog.runtime import queries
 from turnlog.runtime.application import TENANT, Turnlog
 from turnlog.runtime.queries import ConversationDetails
 
-_IMMUTABLE = frozenset(
-    {
-        "conversationId",
-        "createdAt",
-        "updatedAt",
-        "parent",
-        "status",
-        "offset",
-        "usage",
-        "history",
-    }
-)
+_SHOWN = frozenset(field.encode_name for field in fields(ConversationDetails))
 
 
 class ConversationPage(Struct, frozen=True, kw_only=True, rename="camel"):
@@ -123,7 +107,7 @@ class Conversations:
         """Change what it is set to."""
         conversation_id = parameters.conversation_id(request)
         offset = if_match(request)
-        changes = valid(UpdateConversation, await read_object(request), immutable=_IMMUTABLE)
+        changes = valid(UpdateConversation, await read_object(request), immutable=_SHOWN)
         check_size(changes)
         check_model(
             self._parts.models,

@@ -32,7 +32,7 @@ class MemberProblem(Struct, frozen=True):
 def valid(kind: type[S], members: Mapping[str, Any], *, immutable: Collection[str] = ()) -> S:
     """The members as a request of that kind; raises `InvalidInput`, which names every problem.
 
-    `immutable` are members that exist, but not for requests.
+    `immutable` are members that do exist, but cannot be asked for unless the kind has them.
     """
     fields = _fields(kind)
     values: dict[str, Any] = {}

@@ -9,6 +9,7 @@ from typing import Any, Literal, assert_never
 import msgspec
 
 from turnlog.adapters.anthropic.thinking import room_for_output, thinking_of
+from turnlog.adapters.wire.schemas import schema_of
 from turnlog.domain.model import (
     AgentCalled,
     AgentSaid,
@@ -39,7 +40,7 @@ def body_of(request: ModelRequest) -> dict[str, Any]:
         body["system"] = request.instructions
     if request.tools:
         body["tools"] = [
-            {"name": tool.name, "description": tool.description, "input_schema": tool.parameters}
+            {"name": tool.name, "description": tool.description, "input_schema": schema_of(tool)}
             for tool in request.tools
         ]
     body |= thinking_of(request.model.model, request.reasoning)

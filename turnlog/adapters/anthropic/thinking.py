@@ -9,8 +9,8 @@ from turnlog.domain.values import Reasoning
 
 LEAST_BUDGET = 1024
 _ROOM = 32_000
-
-_BUDGETS = {"minimal": 1024, "low": 2048, "medium": 8192, "high": 16_384, "xhigh": 32_000}
+_BUDGETS = {"minimal": 1024, "low": 2048, "medium": 8192, "high": 16_384}
+_MOST = 24_000
 _EFFORTS = {"minimal": "low"}
 _VERSION = re.compile(r"claude-[a-z]+-(\d)(?:-(\d)(?!\d))?")
 _OLD_VERSION = re.compile(r"claude-3-(\d)?")
@@ -29,7 +29,7 @@ def thinking_of(model: str, reasoning: Reasoning | None) -> dict[str, Any]:
     if _by_budget(model, reasoning):
         budget = reasoning.budget_tokens
         if budget is None:
-            budget = _BUDGETS.get(reasoning.effort or "", _ROOM)
+            budget = _BUDGETS.get(reasoning.effort or "", _MOST)
         return {"thinking": {"type": "enabled", "budget_tokens": max(budget, LEAST_BUDGET)}}
     effort = reasoning.effort or _effort_for(reasoning.budget_tokens or 0)
     return {

@@ -42,8 +42,9 @@ class OpenAIChat:
         """The parts of one answer; raises `ModelFailed`."""
         create = self._client.chat.completions.with_streaming_response.create
         reader = ChatReader(self._service)
-        body = body_of(request, self._provider_id)
-        return answer(request, lambda: create(**body), reader, self._service)
+        return answer(
+            request, lambda: create(**body_of(request, self._provider_id)), reader, self._service
+        )
 
     async def close(self) -> None:
         """Close the connections that are kept open."""

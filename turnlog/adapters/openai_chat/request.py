@@ -8,6 +8,7 @@ from typing import Any, Literal
 from turnlog.adapters.openai_chat.details import Detail, with_texts
 from turnlog.adapters.wire.efforts import effort_of, thinks
 from turnlog.adapters.wire.pictures import url_of
+from turnlog.adapters.wire.schemas import schema_of
 from turnlog.domain.model import (
     AgentCalled,
     AgentSaid,
@@ -39,7 +40,7 @@ def body_of(request: ModelRequest, provider: ProviderId) -> dict[str, Any]:
                 "function": {
                     "name": tool.name,
                     "description": tool.description,
-                    "parameters": tool.parameters,
+                    "parameters": schema_of(tool),
                 },
             }
             for tool in request.tools

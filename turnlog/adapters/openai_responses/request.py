@@ -9,6 +9,7 @@ from typing import Any, assert_never
 from turnlog.adapters.openai_responses.items import Item, whole_message
 from turnlog.adapters.wire.efforts import effort_of, thinks
 from turnlog.adapters.wire.pictures import url_of
+from turnlog.adapters.wire.schemas import schema_of
 from turnlog.domain.model import (
     AgentCalled,
     AgentSaid,
@@ -45,7 +46,7 @@ def body_of(request: ModelRequest) -> dict[str, Any]:
                 "type": "function",
                 "name": tool.name,
                 "description": tool.description,
-                "parameters": tool.parameters,
+                "parameters": schema_of(tool),
                 "strict": False,
             }
             for tool in request.tools

@@ -140,10 +140,11 @@ def _refused(error: Exception, response: httpx2.Response, service: Service) -> M
 
 
 def _unconnected(error: BaseException, service: Service) -> ModelFailed:
-    speaks = isinstance(
-        error, httpx2.NetworkError | httpx2.TimeoutException | httpx2.RemoteProtocolError
+    # What was wrong with our own request may be a header, and so a secret.
+    local = not isinstance(error, httpx2.TransportError) or isinstance(
+        error, httpx2.LocalProtocolError
     )
-    why = (str(error) if speaks else "") or type(error).__name__
+    why = ("" if local else str(error)) or type(error).__name__
     return ModelFailed(
         "connection",
         f"The connection to {service.provider} failed: {why}",
