@@ -54,6 +54,13 @@ def test_part_of_a_model_is_refused(missing: str) -> None:
     given(fact.created()).when(ask.update(**one)).refused(InvalidChange, "all three fields")
 
 
+def test_updates_cannot_add_up_to_more_than_one_event_could_hold() -> None:
+    large = "x" * (100 * 1024)
+    given(fact.created(instructions=large)).when(ask.update(summary=large)).refused(
+        InvalidChange, "192 KiB in all"
+    )
+
+
 def test_a_running_turn_keeps_its_model_and_the_next_has_the_new_one() -> None:
     given(*fact.RUNNING).and_then(ask.update(**ask.OTHER_MODEL)).when(ask.start_step()).then(
         fact.step_started(model="gpt-5")

@@ -9,11 +9,12 @@ from __future__ import annotations
 from typing import Any
 from uuid import UUID
 
+import msgspec
 from msgspec import UNSET, Struct
 
 from turnlog.domain import commands, events
 from turnlog.domain.commands import Command
-from turnlog.domain.conversation import Conversation, QueuedTurn
+from turnlog.domain.conversation import Conversation, QueuedTurn, changed
 from turnlog.domain.endings import closings
 from turnlog.domain.errors import (
     ConversationBusy,
@@ -25,6 +26,9 @@ from turnlog.domain.errors import (
 from turnlog.domain.events import Fact
 from turnlog.domain.running import run, start
 from turnlog.domain.values import Configuration, Usage, microseconds_of, timestamp
+
+# A fork begins with all of them, in one event.
+MAX_SETTINGS_BYTES = 192 * 1024
 
 
 def decide(command: Command, state: Conversation) -> list[Fact]:
@@ -61,7 +65,7 @@ def _create(command: commands.CreateConversation, state: Conversation, at: str) 
 
 
 def _update(command: commands.UpdateConversation, state: Conversation, at: str) -> list[Fact]:
-    _existing(state, command.if_match)
+    configuration = _existing(state, command.if_match)
     named = {name: value for name, value in _members(command.changes).items() if value is not UNSET}
     if not named:
         raise InvalidChange(message="The change names no member.")
@@ -70,6 +74,10 @@ def _update(command: commands.UpdateConversation, state: Conversation, at: str) 
         raise InvalidChange(
             message="To change the model, give all three fields: "
             "modelProviderId, modelProviderApi and model."
+        )
+    if len(msgspec.json.encode(changed(configuration, command.changes))) > MAX_SETTINGS_BYTES:
+        raise InvalidChange(
+            message=f"The settings would be over {MAX_SETTINGS_BYTES // 1024} KiB in all."
         )
     return [events.ConversationUpdated(**named, at=at)]
 

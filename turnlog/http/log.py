@@ -12,6 +12,7 @@ from msgspec import Struct
 
 from turnlog.domain.errors import CursorAhead, InvalidInput, NotFound, StoreUnavailable
 from turnlog.domain.records import Entry, TurnRow
+from turnlog.http import parameters
 from turnlog.http.streams import Stream, Streams
 from turnlog.projections import cursor as cursors
 from turnlog.projections import frames, pages
@@ -83,7 +84,7 @@ class Log:
             return await _unavailable(request, "the database is away")
 
     async def _conversation(self, request: web.Request, form: Form) -> web.StreamResponse:
-        conversation_id = _id(request, "conversation")
+        conversation_id = parameters.conversation_id(request)
         listed = await self._views.conversation(conversation_id)
         if listed is None or listed.row.deleted:
             raise NotFound(thing="conversation", id=conversation_id)
@@ -95,7 +96,7 @@ class Log:
         return await self._stream(request, place)
 
     async def _turn(self, request: web.Request) -> web.StreamResponse:
-        turn_id = _id(request, "turn")
+        turn_id = parameters.turn_id(request)
         row = await self._views.turn(turn_id)
         listed = None if row is None else await self._views.conversation(row.conversation_id)
         if row is None or listed is None or listed.row.deleted:
@@ -226,14 +227,6 @@ def _without_length(request: web.Request, response: web.StreamResponse) -> None:
         response.enable_chunked_encoding()
     else:
         response.force_close()
-
-
-def _id(request: web.Request, thing: Literal["conversation", "turn"]) -> UUID:
-    word = request.match_info[f"{thing}Id"]
-    try:
-        return UUID(word)
-    except ValueError:
-        raise NotFound(thing=thing, id=word) from None
 
 
 def _limit(word: str | None) -> int:
