@@ -14,13 +14,14 @@ from msgspec.structs import replace
 from tests.domain import ask, fact
 from tests.domain.given import EARLIER, Given, given
 from turnlog.domain import codec, events
-from turnlog.domain.codec import MAX_STATE_BYTES, encode, fit
+from turnlog.domain.codec import encode, fit
 from turnlog.domain.commands import Command
 from turnlog.domain.decisions import decide
 from turnlog.domain.events import Fact
 from turnlog.domain.values import timestamp
 
 FIRST = fact.FIRST_ITEM
+LIMIT = 256 * 1024
 LONG = 300 * 1024
 
 
@@ -110,7 +111,7 @@ def test_a_text_that_is_too_long_is_cut_and_says_how_long_it_was(character: str)
     assert made.truncated
     assert made.bytes == len((character * LONG).encode())
     assert set(made.text) == {character}
-    assert MAX_STATE_BYTES - 4096 < _size(made) <= MAX_STATE_BYTES
+    assert LIMIT - 4096 < _size(made) <= LIMIT
 
 
 def test_thoughts_arguments_and_outputs_are_cut_too() -> None:
@@ -159,11 +160,11 @@ def test_what_a_provider_wants_back_leaves_the_text_less_room() -> None:
     assert isinstance(made, events.MessageCompleted)
     assert made.provider_data is not None
     assert made.provider_data.content == data
-    assert MAX_STATE_BYTES - 4096 < _size(made) <= MAX_STATE_BYTES
+    assert LIMIT - 4096 < _size(made) <= LIMIT
 
 
 def test_no_text_is_left_if_there_is_no_room() -> None:
-    assert fit("a" * LONG, spare=MAX_STATE_BYTES) == ""
+    assert fit("a" * LONG, spare=LIMIT) == ""
 
 
 @examples(st.text(max_size=200), st.integers(0, 300))

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Any
 
+import httpx2
 import pytest
 
-from tests.providers.asking import Heard, Item
+from tests.providers.asking import Heard, Item, named, request
 from turnlog.adapters.openai_chat.stream import ChatReader
+from turnlog.adapters.wire.answering import answer as answering
 from turnlog.adapters.wire.failures import Service
 from turnlog.adapters.wire.payloads import Garbled
 from turnlog.domain.errors import ModelFailed
@@ -189,6 +193,39 @@ def test_an_error_may_have_any_shape(error: Any, reason: str) -> None:
     choice = {"delta": {"content": ""}, "finish_reason": "error"}
     with pytest.raises(ModelFailed):
         heard({"choices": [choice | ({"error": error} if isinstance(error, dict) else {})]})
+
+
+class Rude:
+    """A response that says this much, and then the connection breaks."""
+
+    def __init__(self, said: bytes) -> None:
+        self._said = said
+
+    async def iter_bytes(self) -> AsyncIterator[bytes]:
+        yield self._said
+        raise httpx2.ReadError("broken")
+
+
+@asynccontextmanager
+async def rude(said: bytes) -> AsyncIterator[Rude]:
+    yield Rude(said)
+
+
+async def test_a_connection_may_break_when_all_was_said() -> None:
+    said = b"data: " + _encoded(delta("stop", content="Hi")) + b"\n\n"
+    asked = request(named("local/chat"), "Hi")
+    answer = Heard(
+        [part async for part in answering(asked, lambda: rude(said), ChatReader(LOCAL), LOCAL)]
+    )
+    assert (answer.items, answer.stop) == ([Item("message", "Hi")], "end_turn")
+    assert answer.usage.estimated
+    with pytest.raises(ModelFailed, match="broken"):
+        [
+            part
+            async for part in answering(
+                asked, lambda: rude(b"data: {}\n\n"), ChatReader(LOCAL), LOCAL
+            )
+        ]
 
 
 @pytest.mark.parametrize("payload", [b"<html>", b"[1]", b'{"choices": 7}', b"\xff"])

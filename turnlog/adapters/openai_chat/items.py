@@ -22,6 +22,8 @@ class _Open(Struct):
     given: dict[str, Any] = field(default_factory=dict)
     details: list[Detail] = field(default_factory=list)
     index: int | None = None
+    name: str = ""
+    held: str = ""
     words: list[str] = field(default_factory=list)
     halves: Halves = field(default_factory=Halves)
 
@@ -43,7 +45,8 @@ class _Open(Struct):
 
 class Items:
     """A thought or message ends where another kind of item begins; calls, which servers may
-    write side by side, end with the answer.
+    write side by side, end with the answer. So only the first is shown while it is written:
+    as on other APIs, a call is whole before the next begins.
     """
 
     def __init__(self) -> None:
@@ -80,18 +83,26 @@ class Items:
             yield from self._hush()
             known = any(call.given.get("id") == piece.id for call in self._calls)
             given = {"id": piece.id} if piece.id and not known else {}
-            open_call = _Open(self._next(), "tool_call", given, index=piece.index)
+            name = mended((piece.function and piece.function.name) or "")
+            open_call = _Open(-1, "tool_call", given, index=piece.index, name=name)
             self._calls.append(open_call)
-            name = (piece.function and piece.function.name) or ""
-            yield ItemStarted(item=open_call.item, kind="tool_call", name=mended(name))
+            if open_call is self._calls[0]:
+                yield self._begun(open_call)
         if piece.extra_content:
             open_call.given["extra_content"] = piece.extra_content
-        yield from open_call.write(piece.function.text if piece.function else "")
+        text = piece.function.text if piece.function else ""
+        if open_call is self._calls[0]:
+            yield from open_call.write(text)
+        else:
+            open_call.held += text
 
     def finish(self) -> Iterator[ModelPart]:
         """End all that is open."""
         yield from self._hush()
-        for call in self._calls:
+        for number, call in enumerate(self._calls):
+            if number:
+                yield self._begun(call)
+                yield from call.write(call.held)
             if not call.words:
                 yield from call.write("{}")
             yield from call.end()
@@ -111,6 +122,10 @@ class Items:
         if self._spoken is not None:
             yield from self._spoken.end()
             self._spoken = None
+
+    def _begun(self, call: _Open) -> ItemStarted:
+        call.item = self._next()
+        return ItemStarted(item=call.item, kind="tool_call", name=call.name)
 
     def _next(self) -> int:
         self._count += 1

@@ -87,9 +87,11 @@ async def answer(
         failure = failure_of(error, service)
         if failure is None:
             raise
-        if accepted:
-            yield UsageReported(meter.so_far(reader.usage))
-        raise failure from error
+        # Some servers hang up rudely after all was said.
+        if not (reader.whole and failure.reason == "connection"):
+            if accepted:
+                yield UsageReported(meter.so_far(reader.usage))
+            raise failure from error
     yield StepFinished(
         usage=reader.usage or meter.so_far(None),
         stop_reason=reader.stop_reason,
