@@ -14,7 +14,7 @@ from turnlog.domain import events
 from turnlog.domain.codec import decode, encode
 from turnlog.domain.conversation import Conversation, evolve
 
-examined = settings(deadline=None, max_examples=100, suppress_health_check=[HealthCheck.too_slow])
+examined = settings(deadline=None, max_examples=50, suppress_health_check=[HealthCheck.too_slow])
 
 Ending = events.ThinkingCompleted | events.MessageCompleted | events.ToolCallRequested
 

@@ -14,10 +14,30 @@ READY = "turnlog is ready at "
 ROOT = Path(__file__).parents[2]
 
 
+class Words:
+    """What a process says on its standard error, line by line."""
+
+    def __init__(self) -> None:
+        self.text = ""
+        self._more = asyncio.Condition()
+
+    async def add(self, line: bytes) -> None:
+        """One more line."""
+        async with self._more:
+            self.text += line.decode()
+            self._more.notify_all()
+
+    async def include(self, words: str) -> str:
+        """Wait until these words were said; all that was."""
+        async with asyncio.timeout(30), self._more:
+            await self._more.wait_for(lambda: words in self.text)
+        return self.text
+
+
 class Server:
     """A running server; `api` is the URL below which all routes are."""
 
-    def __init__(self, process: asyncio.subprocess.Process, api: str, said: list[str]) -> None:
+    def __init__(self, process: asyncio.subprocess.Process, api: str, said: Words) -> None:
         self.process = process
         self.api = api
         self.said = said
@@ -50,7 +70,7 @@ async def server(
         env={**_clean_environment(), **(env or {})},
         stderr=asyncio.subprocess.PIPE,
     )
-    said: list[str] = []
+    said = Words()
     reading: asyncio.Task[None] | None = None
     try:
         api = await _ready(process, said)
@@ -72,16 +92,16 @@ def _clean_environment() -> dict[str, str]:
     return {name: value for name, value in os.environ.items() if not name.startswith(ours)}
 
 
-async def _ready(process: asyncio.subprocess.Process, said: list[str]) -> str:
+async def _ready(process: asyncio.subprocess.Process, said: Words) -> str:
     assert process.stderr is not None
     async for line in process.stderr:
-        said.append(line.decode())
+        await said.add(line)
         if line.decode().startswith(READY):
             return line.decode().removeprefix(READY).strip()
-    raise AssertionError(f"the server did not start:\n{''.join(said)}")
+    raise AssertionError(f"the server did not start:\n{said.text}")
 
 
-async def _read_on(process: asyncio.subprocess.Process, said: list[str]) -> None:
+async def _read_on(process: asyncio.subprocess.Process, said: Words) -> None:
     assert process.stderr is not None
     async for line in process.stderr:
-        said.append(line.decode())
+        await said.add(line)

@@ -37,9 +37,8 @@ async def test_curl_that_was_cut_off_goes_on_with_its_last_event_id(client: Clie
 async def test_httpx_sse_follows_a_turn(client: Client) -> None:
     submitted = await client.say(await client.create(), MESSAGE)
     url = f"{client.api}/turns/{submitted['turnId']}/stream-events"
-    async with httpx.AsyncClient() as http:
-        async with httpx_sse.aconnect_sse(http, "GET", url) as source:
-            seen = [(event.id, event.event, event.data) async for event in source.aiter_sse()]
+    async with httpx.AsyncClient() as http, httpx_sse.aconnect_sse(http, "GET", url) as source:
+        seen = [(event.id, event.event, event.data) async for event in source.aiter_sse()]
     log = [(frame.id, frame.event, frame.data) for frame in await client.turn(submitted)]
     assert seen == log
 

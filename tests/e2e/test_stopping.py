@@ -38,8 +38,7 @@ async def test_a_second_signal_ends_the_process_at_once(
         conversation = await client.create()
         await client.say(conversation, "/tokens 1000 /delay 1000")
         running.process.send_signal(signal.SIGTERM)
-        while not any("server.stopping" in line for line in running.said):
-            await asyncio.sleep(0)
+        await running.said.include("server.stopping")
         running.process.send_signal(signal.SIGTERM)
         assert await running.process.wait() == 0
 

@@ -21,6 +21,7 @@ class Disk:
         self.held: dict[int, list[asyncio.Future[None]]] = {}
         self.slow = slow
         self.away = False
+        self.unreadable = False
         self.silent = False
         """Writes, and then loses its connection before it can say so."""
         self.reads = 0
@@ -71,6 +72,8 @@ class Disk:
         deltas: bool = True,
     ) -> list[Entry]:
         self._reach()
+        if self.unreadable:
+            raise StoreUnavailable()
         self.reads += 1
         return await self.memory.read(
             conversation_id, after=after, until=until, limit=limit, turn_id=turn_id, deltas=deltas

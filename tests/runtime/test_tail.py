@@ -4,16 +4,24 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
 
 from tests.domain import ask
 from tests.runtime.disk import Disk
 from tests.runtime.given import Reader, appended
+from turnlog.domain.codec import decode
 from turnlog.domain.records import Append, Entry
 from turnlog.projections.context import Context
 from turnlog.projections.view import View, view_of
@@ -49,7 +57,7 @@ def frames(first: int, last: int, view: View | None = None) -> bytes:
     """The frames of the log from one offset to another, as a replay has them."""
     view, context = view or View(), Context()
     for entry in LOG:
-        context.learn(entry.offset, tails.decode(entry.topic, entry.state))
+        context.learn(entry.offset, decode(entry.topic, entry.state))
     return b"".join(view.render(entry, context) for entry in LOG[first - 1 : last])
 
 
@@ -79,11 +87,11 @@ def test_followers_at_the_same_place_are_handed_the_same_bytes() -> None:
 
 def test_each_view_is_handed_its_own_bytes() -> None:
     tail = tail_at(3)
-    only_deltas = view_of(types="*.delta,message.*")
-    everything, some = Reader(tail, 3), Reader(tail, 3, only_deltas)
+    messages = view_of(types="message.*")
+    everything, some = Reader(tail, 3), Reader(tail, 3, messages)
     tail.publish(LOG[3:14])
     assert b"".join(everything.frames) == frames(4, 14)
-    assert b"".join(some.frames) == frames(4, 14, only_deltas) != frames(4, 14)
+    assert b"".join(some.frames) == frames(4, 14, messages) != frames(4, 14)
 
 
 def test_a_follower_that_is_shown_nothing_moves_on_all_the_same() -> None:
@@ -368,6 +376,7 @@ class Reading(RuleBasedStateMachine):
         self.log: list[Entry] = []
         self.tail = Tail(ask.CONVERSATION)
         self.readers: list[Pager] = []
+        self._write(1)
 
     def _write(self, count: int) -> list[Entry]:
         first = len(self.log) + 1
@@ -419,11 +428,10 @@ class Reading(RuleBasedStateMachine):
         self.each_was_shown_exactly_the_log_up_to_its_cursor()
 
 
-Reading.TestCase.settings = settings(max_examples=80, stateful_step_count=30, deadline=None)
-
-
-class TestReading(Reading.TestCase):
-    """Whatever comes in between, each reader is shown exactly the log after its cursor."""
+def test_whatever_comes_in_between_each_is_shown_exactly_the_log_after_its_cursor() -> None:
+    run_state_machine_as_test(
+        Reading, settings=settings(max_examples=80, stateful_step_count=30, deadline=None)
+    )
 
 
 @given(cuts=st.lists(st.integers(0, END), max_size=6), start=st.integers(0, END))
@@ -433,6 +441,6 @@ def test_however_it_is_cut_into_commits_the_bytes_are_those_of_a_replay(
     tail = tail_at(start)
     reader = Reader(tail, start)
     places = sorted({start, END, *(cut for cut in cuts if cut > start)})
-    for first, last in zip(places, places[1:], strict=False):
+    for first, last in pairwise(places):
         tail.publish(LOG[first:last])
     assert b"".join(reader.frames) == frames(start + 1, END)
