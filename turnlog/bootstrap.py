@@ -5,14 +5,11 @@ from __future__ import annotations
 import time
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
-from turnlog.adapters.anthropic import AnthropicMessages
 from turnlog.adapters.demo import DemoModel
 from turnlog.adapters.embedded import embedded_postgres
 from turnlog.adapters.memory import MemoryBlobs, MemoryHints, MemoryStore
-from turnlog.adapters.openai_chat import OpenAIChat
-from turnlog.adapters.openai_responses import OpenAIResponses
 from turnlog.adapters.postgres import SchemaRefused, migrate, open_postgres
 from turnlog.adapters.tools import reading_tools
 from turnlog.config import Settings
@@ -80,16 +77,14 @@ def _models(settings: Settings, stack: AsyncExitStack) -> Models:
 
     responses = openai_chat = messages = openrouter = local = None
     if key := settings.openai_api_key:
-        responses = kept(OpenAIResponses(key, settings.openai_base_url))
-        openai_chat = kept(OpenAIChat("openai", key, settings.openai_base_url))
+        responses = kept(_responses(key, settings.openai_base_url))
+        openai_chat = kept(_chat("openai", key, settings.openai_base_url))
     if key := settings.anthropic_api_key:
-        messages = kept(AnthropicMessages(key, settings.anthropic_base_url))
+        messages = kept(_messages(key, settings.anthropic_base_url))
     if key := settings.openrouter_api_key:
-        url = settings.openrouter_base_url or OPENROUTER_URL
-        openrouter = kept(OpenAIChat("openrouter", key, url))
+        openrouter = kept(_chat("openrouter", key, settings.openrouter_base_url or OPENROUTER_URL))
     if settings.local_base_url:
-        key = settings.local_api_key or "none"
-        local = kept(OpenAIChat("local", key, settings.local_base_url))
+        local = kept(_chat("local", settings.local_api_key, settings.local_base_url))
     return Models(
         (
             ProviderEntry(
@@ -125,3 +120,26 @@ def _models(settings: Settings, stack: AsyncExitStack) -> Models:
             ),
         )
     )
+
+
+# An SDK takes up to a second to import, so only those that are used are.
+
+
+def _messages(key: str, url: str | None) -> _Closable:
+    from turnlog.adapters.anthropic import AnthropicMessages
+
+    return AnthropicMessages(key, url)
+
+
+def _responses(key: str, url: str | None) -> _Closable:
+    from turnlog.adapters.openai_responses import OpenAIResponses
+
+    return OpenAIResponses(key, url)
+
+
+def _chat(
+    provider: Literal["openai", "openrouter", "local"], key: str | None, url: str | None
+) -> _Closable:
+    from turnlog.adapters.openai_chat import OpenAIChat
+
+    return OpenAIChat(provider, key, url)

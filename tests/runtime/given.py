@@ -12,12 +12,12 @@ from tests.domain import ask
 from tests.runtime.disk import Disk
 from tests.runtime.model import ScriptedModel
 from tests.runtime.waiting import PATIENCE
-from turnlog.adapters.memory import MemoryBlobs, MemoryHints, MemoryStore
+from turnlog.adapters.memory import MemoryBlobs, MemoryHints
 from turnlog.domain import events
 from turnlog.domain.codec import decode
 from turnlog.domain.commands import Command
 from turnlog.domain.events import Fact
-from turnlog.domain.ports import EventStore, Hints, ModelProvider, Tool
+from turnlog.domain.ports import Hints, ModelProvider, Tool
 from turnlog.domain.records import Append, Entry
 from turnlog.domain.tools import ToolSpec
 from turnlog.projections.view import View
@@ -76,14 +76,13 @@ class Node:
 
     def __init__(
         self,
-        disk: Disk | MemoryStore | None = None,
+        disk: Disk | None = None,
         *tools: Tool,
         hints: Hints | None = None,
         stall_timeout: float = PATIENCE,
     ) -> None:
-        store: EventStore = disk if disk is not None else MemoryStore()
-        self.memory = disk.memory if isinstance(disk, Disk) else store
-        assert isinstance(self.memory, MemoryStore)
+        self.disk = disk or Disk()
+        self.memory = self.disk.memory
         self.model = ScriptedModel()
         self.other_model = ScriptedModel()
         models = Models(
@@ -91,7 +90,7 @@ class Node:
         )
         self.turnlog = Turnlog(
             Parts(
-                store=store,
+                store=self.disk,
                 views=self.memory,
                 blobs=MemoryBlobs(),
                 hints=hints or MemoryHints(),
@@ -166,7 +165,11 @@ async def at_work(*nodes: Node) -> AsyncIterator[None]:
     async with AsyncExitStack() as stack:
         for node in nodes:
             await stack.enter_async_context(node.turnlog.running(drain_seconds=0))
-        yield
+        try:
+            yield
+        finally:
+            for node in nodes:
+                node.disk.quicken()
 
 
 def _provider(model: dict[str, Any], adapter: ModelProvider) -> ProviderEntry:

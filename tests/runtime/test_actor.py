@@ -111,8 +111,7 @@ async def slow_disk(desk: Desk) -> Any:
     desk.tell(say("begun"))
     await desk.disk.holds()
     yield
-    desk.disk.slow = False
-    desk.disk.release()
+    desk.disk.quicken()
     await desk.actor.settle()
 
 
@@ -191,8 +190,7 @@ def test_nothing_is_lost_and_nothing_is_said_twice(acts: list[str]) -> None:
             else:
                 told[act] += f"{number} "
                 desk.tell({"think": think, "say": say}[act](f"{number} "))
-        desk.disk.slow = False
-        desk.disk.release()
+        desk.disk.quicken()
         log = await desk.log()
         assert "".join(log.deltas(FIRST)) == told["think"]
         assert "".join(log.deltas(SECOND)) == told["say"]
@@ -237,8 +235,7 @@ async def test_whoever_does_not_wait_for_the_answer_has_asked_all_the_same() -> 
     asked, other = desk.begin(ask.update(title="Tea")), desk.begin(ask.update(summary="Hot"))
     await desk.disk.holds()
     asked.cancel()
-    desk.disk.slow = False
-    desk.disk.release()
+    desk.disk.quicken()
     await other
     assert len((await desk.log()).all(events.ConversationUpdated)) == 2
 
@@ -546,8 +543,7 @@ async def test_a_provider_that_is_faster_than_the_disk_waits(
         assert 100 < len(said) - len(written) <= 2 * (100 + len(words[0]))
         desk.disk.release()
         await desk.disk.holds()
-    desk.disk.slow = False
-    desk.disk.release()
+    desk.disk.quicken()
     assert "".join((await desk.log()).deltas(SECOND)) == "".join(words) == said
 
 

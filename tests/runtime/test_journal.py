@@ -97,8 +97,7 @@ async def test_each_writer_learns_its_own_outcome() -> None:
     await disk.holds(1)
     winner, loser, second = (begin(journal, append) for append in (new(), other, new()))
     await everything_else()
-    disk.slow = False
-    disk.release()
+    disk.quicken()
     assert [await task for task in (first, winner, loser, second)] == [True, True, False, True]
     assert len(disk.begun) == 2
 
@@ -132,8 +131,7 @@ async def test_whoever_gives_up_loses_nothing_and_harms_nobody() -> None:
     first.cancel()
     second.cancel()
     await everything_else()
-    disk.slow = False
-    disk.release()
+    disk.quicken()
     assert await third is True
     for append in (under_way, waiting, other):
         assert await disk.memory.head(append.conversation_id) is not None

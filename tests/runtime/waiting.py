@@ -21,3 +21,10 @@ async def everything_else() -> None:
     """Let the other tasks go on until they all wait for something that will not happen."""
     for _ in range(50):
         await asyncio.sleep(0)
+
+
+def time_passes(seconds: float) -> None:
+    """All clocks of the event loop go forward by so much, at once."""
+    loop = asyncio.get_running_loop()
+    before = loop.time
+    loop.time = lambda: before() + seconds  # type: ignore[method-assign]
