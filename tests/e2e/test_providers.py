@@ -16,6 +16,19 @@ APIS = [
 ]
 
 
+def served_by(upstream: Upstream) -> dict[str, str]:
+    """The settings of a server that takes the upstream for every provider."""
+    return {
+        "TURNLOG_WORKSPACE": "examples/workspace",
+        "ANTHROPIC_API_KEY": "key",
+        "ANTHROPIC_BASE_URL": upstream.url,
+        "OPENAI_API_KEY": "key",
+        "OPENAI_BASE_URL": upstream.openai_url,
+        "OPENROUTER_API_KEY": "key",
+        "OPENROUTER_BASE_URL": upstream.openai_url,
+    }
+
+
 def play(upstream: Upstream) -> None:
     """Two turns: one that looks at two files at once, and one that only answers."""
     upstream.replies(
@@ -44,16 +57,7 @@ async def test_one_conversation_gives_the_same_types_of_events_on_each_api(
     database_url: str, http: aiohttp.ClientSession
 ) -> None:
     async with Upstream() as upstream:
-        env = {
-            "TURNLOG_WORKSPACE": "examples/workspace",
-            "ANTHROPIC_API_KEY": "key",
-            "ANTHROPIC_BASE_URL": upstream.url,
-            "OPENAI_API_KEY": "key",
-            "OPENAI_BASE_URL": upstream.openai_url,
-            "OPENROUTER_API_KEY": "key",
-            "OPENROUTER_BASE_URL": upstream.openai_url,
-        }
-        async with server("--database-url", database_url, env=env) as running:
+        async with server("--database-url", database_url, env=served_by(upstream)) as running:
             client = Client(http, running.api)
             logs = [await types_on(upstream, client, model) for model in APIS]
         assert upstream.violations == []
@@ -68,16 +72,7 @@ async def test_a_turn_may_go_to_another_provider_and_back(
     model: dict[str, str], database_url: str, http: aiohttp.ClientSession
 ) -> None:
     async with Upstream() as upstream:
-        env = {
-            "TURNLOG_WORKSPACE": "examples/workspace",
-            "ANTHROPIC_API_KEY": "key",
-            "ANTHROPIC_BASE_URL": upstream.url,
-            "OPENAI_API_KEY": "key",
-            "OPENAI_BASE_URL": upstream.openai_url,
-            "OPENROUTER_API_KEY": "key",
-            "OPENROUTER_BASE_URL": upstream.openai_url,
-        }
-        async with server("--database-url", database_url, env=env) as running:
+        async with server("--database-url", database_url, env=served_by(upstream)) as running:
             client = Client(http, running.api)
             play(upstream)
             conversation = await client.create(**model, reasoning={"effort": "high"})

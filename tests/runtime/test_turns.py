@@ -318,18 +318,27 @@ async def test_a_tool_that_crashes_fails_without_telling_its_inner_life() -> Non
 
 
 async def test_a_tool_that_takes_too_long_is_stopped() -> None:
-    stopped: list[bool] = []
+    begun, stopped = asyncio.Event(), asyncio.Event()
 
     async def dally(_: Any, progress: Any) -> str:
         progress("Wait… ")
-        time_passes(CALL_SECONDS + 1)
+        begun.set()
         try:
             return str(await asyncio.Event().wait())
         finally:
-            stopped.append(True)
+            stopped.set()
 
-    result = (await run_with(Hammer(dally))).only(events.ToolCallCompleted)
-    assert (result.status, stopped) == ("timeout", [True])
+    node = Node(None, Hammer(dally))
+    node.model.answer(0).gives(calls("hammer"), finishes("tool_use"))
+    node.model.answer(1).gives(says("Done."), finishes())
+    async with at_work(node):
+        talk = await talk_on(node)
+        await begun.wait()
+        time_passes(CALL_SECONDS + 1)
+        log = await talk.ended()
+    assert stopped.is_set()
+    result = log.only(events.ToolCallCompleted)
+    assert result.status == "timeout"
     assert result.output.startswith("Wait… ")
 
 
