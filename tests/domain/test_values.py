@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import get_args
+
 import msgspec
 import pytest
 from hypothesis import given, settings
@@ -10,7 +12,16 @@ from hypothesis import strategies as st
 from tests.domain import ask
 from turnlog.domain.conversation import changed, overridden
 from turnlog.domain.events import Changes
-from turnlog.domain.values import Overrides, Usage, microseconds_of, timestamp
+from turnlog.domain.values import (
+    ItemKind,
+    OnBusy,
+    Overrides,
+    StopReason,
+    ToolCallStatus,
+    Usage,
+    microseconds_of,
+    timestamp,
+)
 
 moments = st.integers(0, 253_402_300_799_999_999)  # to the end of the year 9999
 
@@ -39,6 +50,27 @@ def test_a_timestamp_can_be_read_back_to_the_microsecond(at: int) -> None:
 @settings(deadline=None)
 def test_timestamps_sort_as_their_moments_do(one: int, other: int) -> None:
     assert (timestamp(one) < timestamp(other)) == (one < other)
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        (ToolCallStatus, "ok error timeout cancelled unknown"),
+        (
+            StopReason,
+            "end_turn tool_use max_tokens stop_sequence refusal pause_turn unknown",
+        ),
+        (OnBusy, "enqueue reject interrupt steer"),
+        (ItemKind, "thinking message tool_call"),
+    ],
+)
+def test_words_that_stand_in_logs_stay_readable(words: object, expected: str) -> None:
+    assert set(expected.split()) <= set(get_args(words))
+
+
+def test_nothing_was_used_unless_said() -> None:
+    assert set(msgspec.to_builtins(Usage()).values()) == {0}
+    assert Usage().estimated is False
 
 
 def test_usage_is_added_up_member_by_member() -> None:
