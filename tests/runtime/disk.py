@@ -13,7 +13,11 @@ from turnlog.domain.records import Append, Entry, Head
 
 
 class Disk:
-    """A store whose appends wait while it is `slow`, and fail while it is `away`."""
+    """A store whose appends wait while it is `slow`, and which fails while it is `away`.
+
+    While `unreadable` only its reads fail; while `silent` it writes, and loses its
+    connection before it can say so.
+    """
 
     def __init__(self, memory: MemoryStore | None = None, *, slow: bool = False) -> None:
         self.memory = memory or MemoryStore()
@@ -23,7 +27,6 @@ class Disk:
         self.away = False
         self.unreadable = False
         self.silent = False
-        """Writes, and then loses its connection before it can say so."""
         self.reads = 0
 
     @property
@@ -63,7 +66,7 @@ class Disk:
         await so(lambda: sum(map(len, self.held.values())) == appends)
 
     async def head(self, conversation_id: UUID) -> Head | None:
-        self._reach()
+        self._read()
         return await self.memory.head(conversation_id)
 
     async def read(
@@ -76,21 +79,24 @@ class Disk:
         turn_id: UUID | None = None,
         deltas: bool = True,
     ) -> list[Entry]:
-        self._reach()
-        if self.unreadable:
-            raise StoreUnavailable()
-        self.reads += 1
+        self._read()
         return await self.memory.read(
             conversation_id, after=after, until=until, limit=limit, turn_id=turn_id, deltas=deltas
         )
 
     async def feed(self, bucket: int, *, after: int, limit: int) -> list[tuple[int, UUID, Entry]]:
-        self._reach()
+        self._read()
         return await self.memory.feed(bucket, after=after, limit=limit)
 
     async def positions(self) -> list[int]:
-        self._reach()
+        self._read()
         return await self.memory.positions()
+
+    def _read(self) -> None:
+        self._reach()
+        if self.unreadable:
+            raise StoreUnavailable()
+        self.reads += 1
 
     def _reach(self) -> None:
         if self.away:

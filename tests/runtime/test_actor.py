@@ -155,6 +155,19 @@ async def test_what_comes_in_between_keeps_its_place() -> None:
     assert [fact.text for fact in log.all(events.MessageCompleted)] == ["begun a", "c"]
 
 
+async def test_what_comes_after_something_else_does_not_grow_what_came_before() -> None:
+    desk = await desk_in_step()
+    async with slow_disk(desk):
+        desk.tell(say(" a"), ask.update(title="Tea"), say(" b"), ask.complete_item(1), say("late"))
+    assert (await desk.log()).topics[6:] == [
+        "message.delta",
+        "message.delta",
+        "conversation.updated",
+        "message.delta",
+        "message.completed",
+    ]
+
+
 async def test_a_delta_grows_up_to_its_limit() -> None:
     desk = await desk_in_step()
     half = "x" * (MAX_DELTA_CHARACTERS // 2)

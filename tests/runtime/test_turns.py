@@ -17,7 +17,7 @@ from tests.runtime.model import calls, finishes, says, thinks
 from tests.runtime.waiting import PATIENCE, everything_else, time_passes, until
 from turnlog.domain import events
 from turnlog.domain.codec import MAX_STATE_BYTES
-from turnlog.domain.errors import ModelFailed, ToolFailed
+from turnlog.domain.errors import ModelFailed, StoreUnavailable, ToolFailed
 from turnlog.domain.model import (
     AgentCalled,
     AgentSaid,
@@ -202,6 +202,28 @@ async def test_no_tool_starts_before_its_step_is_on_disk() -> None:
     assert seen[0][-1] == "step.completed"
 
 
+async def test_what_a_step_has_called_runs_whatever_comes_between() -> None:
+    disk = Disk()
+    node = Node(disk, Hammer(lambda *_: "struck"))
+    async with at_work(node):
+        talk = await talk_on(node)
+        await node.model.asked()
+        disk.slow = True
+        node.model.answer(0).gives(calls("hammer"), finishes("tool_use"))
+        node.model.answer(1).gives(says("Done."), finishes())
+        await disk.holds()
+        busy = asyncio.create_task(node.say(talk.conversation_id, on_busy="reject"))
+        await everything_else()
+        disk.unreadable = True
+        disk.quicken()
+        with pytest.raises(StoreUnavailable):
+            await busy
+        await everything_else()
+        disk.unreadable = False
+        log = await talk.ended()
+    assert log.only(events.ToolCallCompleted).output == "struck"
+
+
 async def test_a_model_that_pauses_is_asked_again(talk: Talk) -> None:
     talk.model.answer(0).gives(says("First half, "), finishes("pause_turn"))
     talk.model.answer(1).gives(says("second half."), finishes())
@@ -222,7 +244,8 @@ async def test_a_turn_has_its_limit_of_steps(monkeypatch: pytest.MonkeyPatch) ->
     failed = log.only(events.TurnFailed)
     assert (failed.error.code, failed.error.retryable) == ("step_limit", False)
     assert len(log.all(events.StepCompleted)) == len(log.all(events.ToolCallCompleted)) == 3
-    assert len(node.model.requests) == 3
+    assert failed.usage == ask.USAGE + ask.USAGE + ask.USAGE
+    assert [len(request.items) for request in node.model.requests] == [1, 3, 5]
 
 
 # --------------------------------------------------------- tools that do not work
@@ -460,6 +483,7 @@ async def test_a_slow_disk_is_not_the_models_silence(monkeypatch: pytest.MonkeyP
         await disk.holds()
         time_passes(node.turnlog.parts.stall_timeout + 1)
         await everything_else()
+        assert not node.model.answer().parts.empty()
         disk.quicken()
         log = await talk.ended()
     assert log.only(events.MessageCompleted).text == "Alonganswer"

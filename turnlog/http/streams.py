@@ -134,6 +134,7 @@ class Stream:
     def _write(self, data: bytes) -> None:
         transport = self._transport
         if transport.is_closing():
+            self.end()
             return
         transport.write(_chunked(data) if self._writer.chunked else data)
         self._spoke = self._time()
