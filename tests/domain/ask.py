@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 from uuid import UUID
 
@@ -36,6 +37,7 @@ OTHER_MODEL: dict[str, Any] = {
 }
 USAGE = Usage(input_tokens=10, output_tokens=5)
 NO_USAGE = Usage()
+GIVEN_UP = TurnError(code="step_limit", message="It took too long.", retryable=False)
 
 
 def configuration(**members: Any) -> Configuration:
@@ -62,6 +64,18 @@ def delete(by: str = "alice") -> commands.DeleteConversation:
 
 def submit(turn: UUID = TURN, text: str = "Hello", **members: Any) -> commands.SubmitMessage:
     return commands.SubmitMessage(at=NOW, turn_id=turn, content=said(text), **members)
+
+
+def cancel(turn: UUID = TURN, by: str = "alice", reason: str | None = None) -> commands.CancelTurn:
+    return commands.CancelTurn(at=NOW, turn_id=turn, by=by, reason=reason)
+
+
+def resume(
+    attempt: int = 1, turn: UUID = TURN, node: str = "b", repeatable: Iterable[str] = ()
+) -> commands.ResumeTurn:
+    return commands.ResumeTurn(
+        at=NOW, turn_id=turn, attempt=attempt, node=node, repeatable=frozenset(repeatable)
+    )
 
 
 def start_step(**runner: Any) -> commands.StartStep:
@@ -100,6 +114,16 @@ def complete_call(
     call: str, status: ToolCallStatus = "ok", **runner: Any
 ) -> commands.CompleteToolCall:
     return commands.CompleteToolCall(call_id=call, status=status, duration_ms=3, **_runner(runner))
+
+
+def retry_step(retry: int = 1, usage: Usage | None = None, **runner: Any) -> commands.RetryStep:
+    return commands.RetryStep(
+        reason="overloaded", delay_ms=500, retry=retry, usage=usage, **_runner(runner)
+    )
+
+
+def acknowledge_cancel(usage: Usage = NO_USAGE, **runner: Any) -> commands.AcknowledgeCancel:
+    return commands.AcknowledgeCancel(usage=usage, **_runner(runner))
 
 
 def complete_turn(**runner: Any) -> commands.CompleteTurn:

@@ -102,16 +102,22 @@ def call_completed(
     )
 
 
-def turn_cancel_requested(turn: UUID = TURN) -> events.TurnCancelRequested:
-    return events.TurnCancelRequested(at=AT, turn_id=turn, by="alice")
+def turn_retrying(retry: int = 1) -> events.TurnRetrying:
+    return events.TurnRetrying(at=AT, turn_id=TURN, reason="overloaded", delay_ms=500, retry=retry)
 
 
-def turn_resumed(attempt: int, turn: UUID = TURN) -> events.TurnResumed:
-    return events.TurnResumed(at=AT, turn_id=turn, attempt=attempt, node="b")
+def turn_cancel_requested(
+    turn: UUID = TURN, by: str = "alice", reason: str | None = None
+) -> events.TurnCancelRequested:
+    return events.TurnCancelRequested(at=AT, turn_id=turn, by=by, reason=reason)
 
 
-def attempt_superseded(from_offset: int) -> events.AttemptSuperseded:
-    return events.AttemptSuperseded(at=AT, turn_id=TURN, from_offset=from_offset)
+def turn_resumed(attempt: int, turn: UUID = TURN, node: str = "b") -> events.TurnResumed:
+    return events.TurnResumed(at=AT, turn_id=turn, attempt=attempt, node=node)
+
+
+def attempt_superseded(from_offset: int, usage: Usage | None = None) -> events.AttemptSuperseded:
+    return events.AttemptSuperseded(at=AT, turn_id=TURN, from_offset=from_offset, usage=usage)
 
 
 def turn_completed(
@@ -121,13 +127,19 @@ def turn_completed(
     return events.TurnCompleted(at=AT, turn_id=turn, result=result, usage=usage)
 
 
-def turn_failed(turn: UUID = TURN, usage: Usage = NO_USAGE) -> events.TurnFailed:
-    return events.TurnFailed(at=AT, turn_id=turn, error=OVERLOADED, usage=usage)
+def turn_failed(
+    turn: UUID = TURN, usage: Usage = NO_USAGE, error: TurnError = OVERLOADED
+) -> events.TurnFailed:
+    return events.TurnFailed(at=AT, turn_id=turn, error=error, usage=usage)
 
 
-def turn_cancelled(turn: UUID = TURN, usage: Usage = NO_USAGE) -> events.TurnCancelled:
-    reason = "the conversation was deleted"
-    return events.TurnCancelled(at=AT, turn_id=turn, by="alice", reason=reason, usage=usage)
+def turn_cancelled(
+    turn: UUID = TURN,
+    usage: Usage = NO_USAGE,
+    by: str = "alice",
+    reason: str | None = "the conversation was deleted",
+) -> events.TurnCancelled:
+    return events.TurnCancelled(at=AT, turn_id=turn, by=by, reason=reason, usage=usage)
 
 
 RUNNING: tuple[Fact, ...] = (created(), turn_queued(), turn_started())
@@ -140,3 +152,10 @@ CALLED: tuple[Fact, ...] = (
     step_completed(stop_reason="tool_use"),
 )
 CALL = f"call_{FIRST_ITEM}"
+ANSWERED: tuple[Fact, ...] = (
+    *IN_STEP,
+    message_started(),
+    message_completed(FIRST_ITEM, "Tea"),
+    step_completed(),
+)
+NOBODY_KNOWS = "The server stopped while this call ran; whether it took effect is not known."

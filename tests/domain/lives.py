@@ -59,8 +59,8 @@ def live(moves: Sequence[Move]) -> Life:
 
 def _made(move: Move, state: Conversation, now: int, number: int) -> Sequence[Fact | None]:
     done = deed(move, state, now, number)
-    if isinstance(done, tuple):
-        return done
+    if done is None:
+        return (None,)
     try:
         return decide(done, state)
     except TurnlogError:

@@ -9,17 +9,13 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from tests.domain import ask, fact
-from turnlog.domain import events
 from turnlog.domain.commands import Command
-from turnlog.domain.conversation import Conversation, RunningTurn
-from turnlog.domain.decisions import moment
-from turnlog.domain.events import Fact
+from turnlog.domain.conversation import Conversation
 from turnlog.domain.identity import turn_id_in
-from turnlog.domain.values import Usage, timestamp
+from turnlog.domain.turn import RunningTurn
+from turnlog.domain.values import Usage
 
-Deed = Command | tuple[Fact | None, ...]
-"""A command, or what another node wrote; None is a fact of a later release."""
-Options = Iterator[tuple[int, Deed]]
+Options = Iterator[tuple[int, Command | None]]
 
 
 class Move(Struct, frozen=True):
@@ -30,8 +26,8 @@ class Move(Struct, frozen=True):
     lag: int
 
 
-def deed(move: Move, state: Conversation, now: int, number: int) -> Deed:
-    """What a move is in this state; the number of the move makes ids."""
+def deed(move: Move, state: Conversation, now: int, number: int) -> Command | None:
+    """What a move is in this state (None: a fact of a later release); its number makes ids."""
     options = list(_options(move, state, now, number))
     place = move.choice % sum(weight for weight, _ in options)
     for weight, option in options:
@@ -48,11 +44,14 @@ def _options(move: Move, state: Conversation, now: int, number: int) -> Options:
     yield 3, replace(submit, on_busy="reject")
     yield 3, replace(submit, if_match=max(state.offset - 2, 0))
     yield 6, replace(ask.update(title=move.text), at=now)
-    yield 6, (None,)
+    yield 3, replace(submit, on_busy="interrupt")
+    yield 3, replace(submit, on_busy="steer")
+    yield 6, None
+    for turn in state.queue:
+        yield 2, replace(ask.cancel(turn.turn_id), at=now)
     if state.running is not None:
-        at = timestamp(moment(submit, state))
         yield from _of_the_runner(move, state.running, now)
-        yield from _of_another_node(state.running, at, state.offset + 1)
+        yield from _of_another_node(move, state.running, now)
     yield 1, replace(ask.delete(), at=now)
 
 
@@ -61,12 +60,15 @@ def _of_the_runner(move: Move, turn: RunningTurn, now: int) -> Options:
     usage = Usage(input_tokens=len(move.text))
     yield 6, ask.complete_turn(**runner)
     yield 3, ask.fail_turn(fact.OVERLOADED, usage, **runner)
+    if turn.cancel is not None:
+        yield 20, ask.acknowledge_cancel(usage, **runner)
     if turn.in_step:
         item = len(turn.step_items)
         yield 12, ask.start_item(item, "thinking", **runner)
         yield 12, ask.start_item(item, "message", **runner)
         yield 20, ask.start_item(item, "tool_call", "tool", **runner)
         yield 12, ask.complete_step(usage, **runner)
+        yield 6, ask.retry_step(usage=usage, **runner)
     elif not turn.calls:
         yield 60, ask.start_step(**runner)
     for number, offset in enumerate(turn.step_items):
@@ -91,15 +93,13 @@ def _blunders(move: Move, turn: RunningTurn, runner: dict[str, Any]) -> Iterator
     yield ask.complete_turn(**runner | {"attempt": turn.attempt + 1})
     yield ask.fail_turn(fact.OVERLOADED, **runner | {"attempt": turn.attempt - 1})
     yield ask.start_step(**runner | {"turn_id": ask.THIRD})
+    yield ask.acknowledge_cancel(**runner | {"attempt": turn.attempt - 1})
+    yield ask.retry_step(**runner | {"attempt": turn.attempt - 1})
+    yield ask.resume(turn.attempt - 1, turn.turn_id)
+    yield ask.cancel(ask.THIRD)
 
 
-def _of_another_node(turn: RunningTurn, at: str, offset: int) -> Options:
-    first = turn.step_items[0] if turn.step_items else offset
-    yield 3, (events.TurnCancelRequested(at=at, turn_id=turn.turn_id, by="alice"),)
-    yield (
-        3,
-        (
-            events.AttemptSuperseded(at=at, turn_id=turn.turn_id, from_offset=first),
-            events.TurnResumed(at=at, turn_id=turn.turn_id, attempt=turn.attempt + 1, node="b"),
-        ),
-    )
+def _of_another_node(move: Move, turn: RunningTurn, now: int) -> Options:
+    tools = ("tool",) if len(move.text) % 2 else ()
+    yield 3, replace(ask.cancel(turn.turn_id), at=now)
+    yield 5, replace(ask.resume(turn.attempt, turn.turn_id, repeatable=tools), at=now)

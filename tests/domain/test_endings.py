@@ -74,25 +74,25 @@ def test_a_turn_closes_all_that_is_open_before_its_last_event(
 
 
 def test_what_is_closed_already_is_not_closed_again() -> None:
-    given(*fact.CALLED, fact.call_completed(FIRST)).when(ask.complete_turn()).then(
-        fact.turn_completed(usage=ask.USAGE)
+    given(*fact.CALLED, fact.call_completed(FIRST)).when(ask.fail_turn(fact.OVERLOADED)).then(
+        fact.turn_failed(usage=ask.USAGE)
     )
 
 
 def test_a_call_that_its_step_cut_off_gets_a_result_too() -> None:
     given(*fact.IN_STEP, fact.call_started(fact.CALL)).and_then(ask.complete_step()).when(
-        ask.complete_turn()
+        ask.fail_turn(fact.OVERLOADED)
     ).then(
         fact.call_completed(FIRST, "cancelled", duration_ms=0),
-        fact.turn_completed(usage=ask.USAGE),
+        fact.turn_failed(usage=ask.USAGE),
     )
 
 
 def test_items_of_an_earlier_attempt_are_closed_too() -> None:
     given(
         *fact.IN_STEP, fact.message_started(), fact.attempt_superseded(FIRST), fact.turn_resumed(2)
-    ).when(ask.complete_turn(attempt=2)).then(
-        fact.message_completed(FIRST, partial=True), fact.turn_completed()
+    ).when(ask.fail_turn(fact.OVERLOADED, attempt=2)).then(
+        fact.message_completed(FIRST, partial=True), fact.turn_failed()
     )
 
 

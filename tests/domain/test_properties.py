@@ -90,7 +90,7 @@ def test_one_turn_runs_at_a_time_in_the_order_of_queueing(life: Life) -> None:
     running: UUID | None = None
     for _, fact in life.facts:
         if isinstance(fact, events.TurnQueued):
-            queue.append(fact.turn_id)
+            queue.insert(0 if fact.on_busy == "interrupt" else len(queue), fact.turn_id)
         elif isinstance(fact, events.TurnStarted):
             assert running is None
             running = queue.pop(0)
@@ -172,13 +172,54 @@ def test_a_fact_of_a_later_release_moves_the_offset_only(life: Life) -> None:
 
 @given(lives())
 @examined
-def test_a_turns_end_tells_what_its_steps_cost(life: Life) -> None:
+def test_a_turns_end_tells_what_all_its_tries_cost(life: Life) -> None:
     spent: Counter[UUID] = Counter()
     for _, fact in life.facts:
-        if isinstance(fact, events.StepCompleted):
+        if isinstance(fact, events.StepCompleted | events.AttemptSuperseded) and fact.usage:
             spent[fact.turn_id] += fact.usage.input_tokens
-        if isinstance(fact, events.TurnCompleted | events.TurnCancelled):
+        if isinstance(fact, events.TurnCompleted):
             assert fact.usage.input_tokens == spent[fact.turn_id]
+        if isinstance(fact, events.TurnFailed | events.TurnCancelled):
+            assert fact.usage.input_tokens >= spent[fact.turn_id]
+
+
+@given(lives())
+@examined
+def test_attempts_rise_by_one(life: Life) -> None:
+    attempts: dict[UUID, int] = {}
+    for _, fact in life.facts:
+        if isinstance(fact, events.TurnStarted | events.TurnResumed):
+            assert fact.attempt == attempts.get(fact.turn_id, 0) + 1
+            attempts[fact.turn_id] = fact.attempt
+
+
+@given(lives())
+@examined
+def test_a_cancelled_turn_was_asked_to_stop(life: Life) -> None:
+    """By the first who asked; or with its conversation, which goes on only to be deleted."""
+    asked: dict[UUID, events.TurnCancelRequested] = {}
+    deleted = any(isinstance(fact, events.ConversationDeleted) for _, fact in life.facts)
+    for _, fact in life.facts:
+        if isinstance(fact, events.TurnCancelRequested):
+            assert fact.turn_id not in asked
+            asked[fact.turn_id] = fact
+        if isinstance(fact, events.TurnCancelled) and not deleted:
+            assert (fact.by, fact.reason) == (asked[fact.turn_id].by, asked[fact.turn_id].reason)
+
+
+@given(lives())
+@examined
+def test_an_answer_was_not_superseded(life: Life) -> None:
+    answers: defaultdict[UUID, list[int]] = defaultdict(list)
+    for _, fact in life.facts:
+        if isinstance(fact, events.MessageCompleted) and not fact.partial:
+            answers[fact.turn_id].append(fact.item)
+        if isinstance(fact, events.AttemptSuperseded):
+            said = answers[fact.turn_id]
+            answers[fact.turn_id] = [item for item in said if item < fact.from_offset]
+        if isinstance(fact, events.TurnCompleted):
+            last = answers[fact.turn_id][-1:]
+            assert ([fact.result.item] if fact.result else []) == last
 
 
 def _turn(fact: object) -> UUID | None:

@@ -21,6 +21,7 @@ WORKING = (
     fact.call_started(fact.CALL),
     fact.call_requested(FIRST, "{}"),
     fact.message_started(),
+    fact.turn_cancel_requested(),
 )
 
 Runner = Callable[..., RunnerCommand]
@@ -34,7 +35,9 @@ every_command = pytest.mark.parametrize(
         lambda **runner: ask.complete_step(**runner),
         lambda **runner: ask.append_output(fact.CALL, "x", **runner),
         lambda **runner: ask.complete_call(fact.CALL, **runner),
+        lambda **runner: ask.retry_step(**runner),
         lambda **runner: ask.complete_turn(**runner),
+        lambda **runner: ask.acknowledge_cancel(**runner),
         lambda **runner: ask.fail_turn(fact.OVERLOADED, **runner),
     ],
     ids=[
@@ -45,7 +48,9 @@ every_command = pytest.mark.parametrize(
         "complete step",
         "append output",
         "complete call",
+        "retry step",
         "complete turn",
+        "acknowledge cancel",
         "fail turn",
     ],
 )
@@ -103,7 +108,7 @@ def test_another_turn_is_not_resumed_by_that() -> None:
 def test_an_attempt_that_resumed_begins_its_items_anew() -> None:
     given(*WORKING, fact.attempt_superseded(FIRST), fact.turn_resumed(2)).and_then(
         ask.start_step(attempt=2)
-    ).when(ask.start_item(0, attempt=2)).then(fact.message_started(step=2))
+    ).when(ask.start_item(0, attempt=2)).then(fact.message_started(step=1))
 
 
 def test_between_the_attempts_no_item_can_be_started() -> None:

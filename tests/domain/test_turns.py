@@ -6,7 +6,7 @@ import pytest
 
 from tests.domain import ask, fact
 from tests.domain.given import fold, given
-from turnlog.domain.errors import ConversationBusy, NotAvailable
+from turnlog.domain.errors import ConversationBusy
 from turnlog.domain.values import OnBusy, Overrides, Reasoning, Usage
 
 LATER_MODEL = Overrides(**ask.OTHER_MODEL)
@@ -18,7 +18,7 @@ def test_on_an_idle_conversation_a_turn_is_queued_and_started_at_once() -> None:
     )
 
 
-@pytest.mark.parametrize("on_busy", ["enqueue", "reject"])
+@pytest.mark.parametrize("on_busy", ["enqueue", "reject", "interrupt", "steer"])
 def test_what_to_do_when_busy_does_not_matter_to_the_idle(on_busy: OnBusy) -> None:
     given(fact.created()).when(ask.submit(on_busy=on_busy)).then(
         fact.turn_queued(on_busy=on_busy), fact.turn_started()
@@ -31,11 +31,6 @@ def test_while_a_turn_runs_the_next_one_waits() -> None:
 
 def test_a_message_that_will_not_wait_is_rejected_while_a_turn_runs() -> None:
     given(*fact.RUNNING).when(ask.submit(ask.SECOND, on_busy="reject")).refused(ConversationBusy)
-
-
-@pytest.mark.parametrize("on_busy", ["interrupt", "steer"])
-def test_what_is_not_available_yet_is_refused_by_name(on_busy: OnBusy) -> None:
-    given(fact.created()).when(ask.submit(on_busy=on_busy)).refused(NotAvailable, on_busy)
 
 
 def test_the_next_turn_starts_with_the_ending_of_the_one_before() -> None:
@@ -125,11 +120,12 @@ def test_the_last_whole_message_is_the_one_that_answers() -> None:
 
 def test_what_a_superseded_attempt_said_answers_nothing() -> None:
     said = (fact.message_started(), fact.message_completed(fact.FIRST_ITEM))
-    superseded = fact.attempt_superseded(fact.FIRST_ITEM)
-    given(*fact.IN_STEP, *said, superseded).when(ask.complete_turn()).then(fact.turn_completed())
-    later = fact.attempt_superseded(fact.FIRST_ITEM + 1)
-    given(*fact.IN_STEP, *said, later).when(ask.complete_turn()).then(
-        fact.turn_completed(answer=fact.FIRST_ITEM)
+    again = (ask.start_step(), ask.complete_step())
+    superseded = given(*fact.IN_STEP, *said, fact.attempt_superseded(fact.FIRST_ITEM))
+    superseded.and_then(*again).when(ask.complete_turn()).then(fact.turn_completed(usage=ask.USAGE))
+    later = given(*fact.IN_STEP, *said, fact.attempt_superseded(fact.FIRST_ITEM + 1))
+    later.and_then(*again).when(ask.complete_turn()).then(
+        fact.turn_completed(answer=fact.FIRST_ITEM, usage=ask.USAGE)
     )
 
 

@@ -260,8 +260,20 @@ class Log:
         self.add(events.TurnRequiresAction(at=self.at, turn_id=self.turn, calls=calls))
         return self
 
-    def superseded(self, from_offset: int) -> Log:
-        self.add(events.AttemptSuperseded(at=self.at, turn_id=self.turn, from_offset=from_offset))
+    def superseded(self, from_offset: int, usage: Usage | None = None) -> Log:
+        self.add(
+            events.AttemptSuperseded(
+                at=self.at, turn_id=self.turn, from_offset=from_offset, usage=usage
+            )
+        )
+        return self
+
+    def retrying(self) -> Log:
+        self.add(
+            events.TurnRetrying(
+                at=self.at, turn_id=self.turn, reason="overloaded", delay_ms=500, retry=1
+            )
+        )
         return self
 
     def resumed(self, attempt: int = 2) -> Log:

@@ -88,6 +88,32 @@ def test_a_task_without_an_answer_has_no_last_message() -> None:
     assert payload(log.completed(), "task_complete")["last_agent_message"] is None
 
 
+def test_the_answer_need_not_be_what_was_said_last() -> None:
+    log = Log().created()
+    log.asked("hello")
+    answer = log.message("Hello.")
+    log.step(2).message("Hel", partial=True)
+    log.superseded(answer + 3).retrying().step(2).message("Oh")
+    log.superseded(answer + 3).resumed().step(2).step_completed(2)
+    log.message("Half", partial=True)
+    assert payload(log.completed(answer), "task_complete")["last_agent_message"] == "Hello."
+
+
+def test_retries_and_takeovers_have_no_word_here() -> None:
+    log = Log().created()
+    log.asked("hello")
+    before = log.next - 1
+    log.step().superseded(before + 1).retrying().step().resumed().step()
+    assert events(log, after=before) == []
+
+
+def test_a_call_of_which_nobody_knows_whether_it_ran_is_an_error() -> None:
+    log = Log().created()
+    log.asked("hello")
+    log.output(log.requested("shell"), "half", "unknown")
+    assert "its outcome is unknown" in payload(log, "error")["message"]
+
+
 def test_a_call_on_the_server_is_a_command_too() -> None:
     log = Log().created()
     turn = log.asked("hello")

@@ -186,7 +186,25 @@ def test_a_turns_row_says_where_it_begins_and_ends() -> None:
         status="completed",
         first_offset=2,
         last_offset=7,
+        attempt=1,
     )
+
+
+def test_a_turns_row_names_the_node_that_runs_it() -> None:
+    log = Log().created()
+    turn = log.asked("hello")
+    log.resumed(attempt=2)
+    row = rows(log, turn)[-1]
+    assert row is not None
+    assert (row.node, row.attempt) == ("elsewhere", 2)
+
+
+def test_what_a_failed_try_cost_counts_while_the_turn_runs() -> None:
+    log = Log().created()
+    log.asked("hello")
+    before = status(log).usage.input_tokens
+    log.superseded(3, usage=Usage(input_tokens=7))
+    assert status(log).usage.input_tokens == before + 7
 
 
 def test_a_turns_row_follows_its_status() -> None:

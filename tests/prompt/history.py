@@ -7,12 +7,12 @@ from typing import Any, Self
 from uuid import UUID
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from turnlog.domain import commands, events
 from turnlog.domain.commands import Command
-from turnlog.domain.conversation import Conversation, RunningTurn, evolve
+from turnlog.domain.conversation import Conversation, evolve
 from turnlog.domain.decisions import decide
-from turnlog.domain.endings import closings
 from turnlog.domain.events import Fact
 from turnlog.domain.identity import uuid7
 from turnlog.domain.model import (
@@ -23,6 +23,7 @@ from turnlog.domain.model import (
     PromptItem,
     StepFinished,
 )
+from turnlog.domain.turn import RunningTurn
 from turnlog.domain.values import (
     Configuration,
     ContentPart,
@@ -118,8 +119,12 @@ class History:
         return self
 
     def steered(self, text: str) -> Self:
-        content = (TextPart(text=text),)
-        self.tell(events.TurnSteered(**self._in_turn(), content=content))
+        self._turns += 1
+        self.do(
+            commands.SubmitMessage(
+                at=NOW, turn_id=_id(self._turns), content=(TextPart(text=text),), on_busy="steer"
+            )
+        )
         return self
 
     def begins(self) -> Self:
@@ -165,10 +170,15 @@ class History:
             case _:
                 pass
 
-    def answered(self, output: str, status: ToolCallStatus = "ok") -> Self:
-        """The result of the oldest open call."""
+    def spoke(self, output: str) -> Self:
+        """The oldest open call says something."""
         call = next(iter(self.running.calls.values()))
         self.do(commands.AppendOutput(**self._owner(), call_id=call.call_id, text=output))
+        return self
+
+    def answered(self, output: str, status: ToolCallStatus = "ok") -> Self:
+        """The result of the oldest open call."""
+        call = next(iter(self.spoke(output).running.calls.values()))
         self.do(
             commands.CompleteToolCall(
                 **self._owner(), call_id=call.call_id, status=status, duration_ms=1
@@ -186,13 +196,14 @@ class History:
         )
         return self.answered("", "cancelled")
 
-    def superseded(self) -> Self:
-        """The step under way no longer counts; the model is asked again."""
-        first = next(
-            offset for offset, fact in reversed(self.facts) if isinstance(fact, events.StepStarted)
-        )
-        self._close()
-        self.tell(events.AttemptSuperseded(**self._in_turn(), from_offset=first))
+    def retried(self) -> Self:
+        """The step under way has failed; the model is asked again."""
+        self.do(commands.RetryStep(**self._owner(), reason="overloaded", delay_ms=1, retry=1))
+        return self
+
+    def taken_over(self, *repeatable: str) -> Self:
+        """The turn's node is lost, and another goes on."""
+        self.do(commands.ResumeTurn(**self._owner(), node="b", repeatable=frozenset(repeatable)))
         return self
 
     def failed(self) -> Self:
@@ -201,17 +212,16 @@ class History:
         return self
 
     def cancelled(self) -> Self:
-        self._close()
-        self.tell(events.TurnCancelled(**self._in_turn(), by="ann", reason=None, usage=Usage()))
+        self.do(commands.CancelTurn(at=NOW, turn_id=self.running.turn_id, by="ann"))
+        self.do(commands.AcknowledgeCancel(**self._owner()))
         return self
 
     def completed(self) -> Self:
+        """The turn ends, whatever it might still have heard."""
+        heard = replace(self.running, unheard=False)
+        self.state = replace(self.state, running=heard)
         self.do(commands.CompleteTurn(**self._owner()))
         return self
-
-    def _close(self) -> None:
-        for fact in closings(self.running, timestamp(NOW)):
-            self.tell(fact)
 
     def _owner(self) -> dict[str, Any]:
         turn = self.running

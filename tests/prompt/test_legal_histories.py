@@ -39,17 +39,19 @@ stops: st.SearchStrategy[Stop | None] = st.sampled_from([None, None, None, "max_
 class Plan(Struct, frozen=True):
     """One step, and what becomes of it.
 
-    `frames`: how many arrive before the connection breaks. `answered`: how many of the
-    calls get a result before the turn ends as `end` says.
+    `frames`: how many arrive before the connection breaks, after which the step is tried
+    `again`, here or elsewhere. `answered`: how many of the calls get a result before their
+    node is `lost`, or the turn ends as `end` says.
     """
 
     reply: Reply
     cuts: list[int]
     frames: int | None
-    retried: bool
+    again: Literal["retried", "taken over", ""]
     steered: bool
     statuses: list[ToolCallStatus]
     answered: int
+    lost: bool
     end: str
 
 
@@ -65,10 +67,11 @@ steps = st.builds(
     reply=st.builds(Reply, st.lists(parts, max_size=5), stops),
     cuts=st.lists(st.integers(1, 200), max_size=3),
     frames=st.none() | st.integers(0, 40),
-    retried=st.booleans(),
+    again=st.sampled_from(["", "retried", "taken over"]),
     steered=st.booleans(),
     statuses=st.lists(st.sampled_from(STATUSES), min_size=1, max_size=3),
     answered=st.sampled_from([9, 9, 9, 1, 0]),
+    lost=st.sampled_from([False, False, False, True]),
     end=st.sampled_from(["go on", "go on", "go on", "fail", "cancel", "complete"]),
 )
 reasonings = st.sampled_from(
@@ -115,8 +118,8 @@ class Drive:
         self.check(turn)
         request = self.request(turn.speaker, turn.model, turn.reasoning)
         whole = self.play(turn, plan, request, plan.frames)
-        if not whole and plan.retried:
-            history.superseded()
+        if not whole and plan.again:
+            _ = history.retried() if plan.again == "retried" else history.taken_over()
             self.check(turn)
             whole = self.play(turn, plan, request, None)
         if not whole:
@@ -125,6 +128,9 @@ class Drive:
         rests = not history.running.calls and not plan.steered
         for place, _ in enumerate([*history.running.calls][: plan.answered]):
             history.answered("\x00 out", plan.statuses[place % len(plan.statuses)])
+            self.check(turn)
+        if plan.lost:
+            history.taken_over()
             self.check(turn)
         match "complete" if rests else plan.end:
             case "fail":

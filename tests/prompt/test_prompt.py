@@ -105,7 +105,7 @@ def test_another_model_is_given_neither_thoughts_nor_seals(other: Model) -> None
 
 def test_superseded_items_and_their_results_are_gone() -> None:
     history = History().asked("Look").stepped(said("First"), called(), stop="tool_use")
-    history.answered("one").begins().speaks(thought(), said("Again"), called()).superseded()
+    history.answered("one").begins().speaks(thought(), said("Again"), called()).retried()
     history.stepped(said("Done"))
     assert kinds(history.prompt()) == [
         "UserSaid",
@@ -115,6 +115,29 @@ def test_superseded_items_and_their_results_are_gone() -> None:
         "AgentSaid",
     ]
     assert history.prompt()[-1] == AgentSaid(text="Done")
+
+
+def test_what_a_lost_node_had_begun_leaves_nothing() -> None:
+    history = History().asked("Look").begins().speaks(thought(), said("Hm"), called())
+    history.speaks(said("Half", whole=False)).steered("Quick").taken_over()
+    assert history.prompt() == (user("Look"), user("Quick"))
+    assert kinds(history.stepped(said("Done")).prompt())[2:] == ["AgentSaid"]
+
+
+def test_of_a_call_that_a_lost_node_ran_the_model_is_told_that_nobody_knows() -> None:
+    history = History().asked("Look").stepped(called(), called(name="list"), stop="tool_use")
+    first, second = results(history.taken_over("list").prompt())
+    assert "not known" in first.output
+    assert "no result yet" in second.output
+    assert [first.failed, second.failed] == [True, True]
+    first, second = results(history.answered("a.txt").begins().prompt())
+    assert (second.output, second.failed) == ("a.txt", False)
+
+
+def test_a_call_that_had_spoken_shows_what_it_had_said() -> None:
+    history = History().asked("Look").stepped(called(), stop="tool_use").spoke("half")
+    (result,) = results(history.taken_over("read").prompt())
+    assert "half\nThe server stopped" in result.output
 
 
 def test_thoughts_that_were_cut_off_are_never_shown() -> None:
@@ -185,7 +208,7 @@ def test_a_steering_message_follows_the_results_of_the_step_under_way() -> None:
 
 
 def test_a_steering_message_outlives_the_step_that_is_superseded() -> None:
-    history = History().asked("Look").begins().speaks(said("Hm")).steered("Quick").superseded()
+    history = History().asked("Look").begins().speaks(said("Hm")).steered("Quick").retried()
     assert history.prompt() == (user("Look"), user("Quick"))
 
 

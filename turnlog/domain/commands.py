@@ -41,14 +41,35 @@ class DeleteConversation(_Command, frozen=True, kw_only=True):
 
 
 class SubmitMessage(_Command, frozen=True, kw_only=True):
-    """`node` is the one that runs the turn if it starts now."""
+    """`turn_id` is the turn's, if it makes one; `node` runs it if it starts now."""
 
     turn_id: UUID
     content: tuple[ContentPart, ...]
     on_busy: OnBusy = "enqueue"
     overrides: Overrides = Overrides()
     if_match: int | None = None
+    by: str = "client"
     node: str = ""
+
+
+class CancelTurn(_Command, frozen=True, kw_only=True):
+    """Nothing comes of it if the turn has ended, or was asked to already."""
+
+    turn_id: UUID
+    by: str
+    reason: str | None = None
+
+
+class ResumeTurn(_Command, frozen=True, kw_only=True):
+    """`node` takes the turn over from the owner of `attempt`.
+
+    `repeatable` names the tools whose calls may safely be run again.
+    """
+
+    turn_id: UUID
+    attempt: int
+    node: str
+    repeatable: frozenset[str] = frozenset()
 
 
 class _Runner(_Command, frozen=True, kw_only=True):
@@ -98,8 +119,23 @@ class CompleteToolCall(_Runner, frozen=True, kw_only=True):
     duration_ms: int
 
 
+class RetryStep(_Runner, frozen=True, kw_only=True):
+    """The step failed, having cost `usage`, and will be tried again after the delay."""
+
+    reason: str
+    delay_ms: int
+    retry: int
+    usage: Usage | None = None
+
+
 class CompleteTurn(_Runner, frozen=True, kw_only=True):
-    """The model has nothing more to say."""
+    """The model has nothing more to say; nothing comes of it if there is more to tell it."""
+
+
+class AcknowledgeCancel(_Runner, frozen=True, kw_only=True):
+    """All has been stopped as was asked; `usage` is what the unfinished step cost."""
+
+    usage: Usage = Usage()
 
 
 class FailTurn(_Runner, frozen=True, kw_only=True):
@@ -117,9 +153,17 @@ RunnerCommand = (
     | CompleteStep
     | AppendOutput
     | CompleteToolCall
+    | RetryStep
     | CompleteTurn
+    | AcknowledgeCancel
     | FailTurn
 )
 Command = (
-    CreateConversation | UpdateConversation | DeleteConversation | SubmitMessage | RunnerCommand
+    CreateConversation
+    | UpdateConversation
+    | DeleteConversation
+    | SubmitMessage
+    | CancelTurn
+    | ResumeTurn
+    | RunnerCommand
 )

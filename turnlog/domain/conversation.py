@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from typing import TypeVar, assert_never
 from uuid import UUID
 
 import msgspec
@@ -11,50 +10,13 @@ from msgspec.structs import replace
 
 from turnlog.domain import events
 from turnlog.domain.events import Changes, Fact
-from turnlog.domain.values import Configuration, ItemKind, Overrides, Usage
-
-Chunks = tuple["Chunks", str] | None
-_Open = TypeVar("_Open")
-
-
-class OpenItem(Struct, frozen=True, kw_only=True):
-    """A thought, a message, or a call's arguments, still being written."""
-
-    kind: ItemKind
-    call_id: str = ""
-    name: str = ""
-    text: Chunks = None
-
-
-class OpenCall(Struct, frozen=True, kw_only=True):
-    """A call that the model has made and that has no result yet."""
-
-    call_id: str
-    name: str
-    arguments: str
-    runs_on: str
-    output: Chunks = None
+from turnlog.domain.turn import RunningTurn, grown, moved
+from turnlog.domain.values import Configuration, Overrides
 
 
 class QueuedTurn(Struct, frozen=True, kw_only=True):
     turn_id: UUID
     overrides: Overrides
-
-
-class RunningTurn(Struct, frozen=True, kw_only=True):
-    """The turn that runs; `items` and `calls` are the open ones, by their item's offset."""
-
-    turn_id: UUID
-    attempt: int
-    settings: Configuration
-    node: str = ""
-    step: int = 0
-    in_step: bool = False
-    step_items: tuple[int, ...] = ()
-    items: dict[int, OpenItem] = {}
-    calls: dict[int, OpenCall] = {}
-    answer: int | None = None
-    usage: Usage = Usage()
 
 
 class Conversation(Struct, frozen=True, kw_only=True):
@@ -80,7 +42,7 @@ def evolve(state: Conversation, fact: Fact | None) -> Conversation:
         return replace(state, offset=offset)
     running = state.running
     if isinstance(fact, events.Delta):
-        return replace(state, offset=offset, running=running and _grown(running, fact))
+        return replace(state, offset=offset, running=running and grown(running, fact))
     if isinstance(fact, _FOREIGN):
         state = replace(state, touched=offset)
     state = replace(state, offset=offset, updated_at=fact.at)
@@ -98,6 +60,8 @@ def evolve(state: Conversation, fact: Fact | None) -> Conversation:
             return replace(state, deleted=True)
         case events.TurnQueued():
             turn = QueuedTurn(turn_id=fact.turn_id, overrides=_overrides(fact))
+            if fact.on_busy == "interrupt":
+                return replace(state, queue=(turn, *state.queue))
             return replace(state, queue=(*state.queue, turn))
         case events.TurnStarted():
             return _started(state, fact)
@@ -108,7 +72,7 @@ def evolve(state: Conversation, fact: Fact | None) -> Conversation:
             return replace(state, queue=queue, running=running)
         case _:
             return (
-                state if running is None else replace(state, running=_moved(running, fact, offset))
+                state if running is None else replace(state, running=moved(running, fact, offset))
             )
 
 
@@ -130,15 +94,6 @@ def overridden(configuration: Configuration, overrides: Overrides) -> Configurat
         if value is not None
     }
     return replace(configuration, **named)
-
-
-def joined(chunks: Chunks) -> str:
-    """The text of chunks that were put together back to front."""
-    parts: list[str] = []
-    while chunks is not None:
-        chunks, part = chunks
-        parts.append(part)
-    return "".join(reversed(parts))
 
 
 _FOREIGN = (
@@ -174,101 +129,3 @@ def _started(state: Conversation, fact: events.TurnStarted) -> Conversation:
         turn_id=fact.turn_id, attempt=fact.attempt, settings=settings, node=fact.node
     )
     return replace(state, queue=tuple(waiting.values()), running=running)
-
-
-def _grown(turn: RunningTurn, delta: events.Delta) -> RunningTurn:
-    if isinstance(delta, events.ToolCallOutputDelta):
-        call = turn.calls.get(delta.item)
-        if call is None:
-            return turn
-        call = replace(call, output=(call.output, delta.delta))
-        return replace(turn, calls=turn.calls | {delta.item: call})
-    item = turn.items.get(delta.item)
-    if item is None:
-        return turn
-    return replace(
-        turn, items=turn.items | {delta.item: replace(item, text=(item.text, delta.delta))}
-    )
-
-
-_TurnFact = (
-    events.TurnSteered
-    | events.StepStarted
-    | events.StepCompleted
-    | events.Started
-    | events.ThinkingCompleted
-    | events.MessageCompleted
-    | events.ToolCallRequested
-    | events.ToolCallApproved
-    | events.ToolCallDenied
-    | events.ToolCallCompleted
-    | events.TurnRequiresAction
-    | events.TurnRetrying
-    | events.AttemptSuperseded
-    | events.TurnResumed
-    | events.TurnCancelRequested
-)
-
-
-def _moved(turn: RunningTurn, fact: _TurnFact, offset: int) -> RunningTurn:
-    if fact.turn_id != turn.turn_id:
-        return turn
-    match fact:
-        case events.StepStarted():
-            return replace(turn, step=fact.step, in_step=True, step_items=())
-        case events.StepCompleted():
-            return replace(turn, in_step=False, usage=turn.usage + fact.usage)
-        case events.ThinkingStarted():
-            return _opened(turn, offset, OpenItem(kind="thinking"))
-        case events.MessageStarted():
-            return _opened(turn, offset, OpenItem(kind="message"))
-        case events.ToolCallStarted():
-            item = OpenItem(kind="tool_call", call_id=fact.call_id, name=fact.name)
-            return _opened(turn, offset, item)
-        case events.ThinkingCompleted():
-            return replace(turn, items=_without(turn.items, fact.item))
-        case events.MessageCompleted():
-            answer = turn.answer if fact.partial else fact.item
-            return replace(turn, items=_without(turn.items, fact.item), answer=answer)
-        case events.ToolCallRequested():
-            call = OpenCall(
-                call_id=fact.call_id,
-                name=fact.name,
-                arguments=_whole_arguments(turn, fact),
-                runs_on=fact.runs_on,
-            )
-            return replace(
-                turn, items=_without(turn.items, fact.item), calls=turn.calls | {fact.item: call}
-            )
-        case events.ToolCallCompleted():
-            return replace(turn, calls=_without(turn.calls, fact.item))
-        case events.AttemptSuperseded():
-            answer = turn.answer if turn.answer and turn.answer < fact.from_offset else None
-            return replace(turn, in_step=False, step_items=(), answer=answer)
-        case events.TurnResumed():
-            return replace(turn, attempt=fact.attempt, node=fact.node)
-        case (
-            events.TurnSteered()
-            | events.ToolCallApproved()
-            | events.ToolCallDenied()
-            | events.TurnRequiresAction()
-            | events.TurnRetrying()
-            | events.TurnCancelRequested()
-        ):
-            return turn
-        case _:
-            assert_never(fact)
-
-
-def _opened(turn: RunningTurn, offset: int, item: OpenItem) -> RunningTurn:
-    return replace(turn, step_items=(*turn.step_items, offset), items=turn.items | {offset: item})
-
-
-def _whole_arguments(turn: RunningTurn, fact: events.ToolCallRequested) -> str:
-    """A call's arguments, from its deltas if its event could not hold them."""
-    item = turn.items.get(fact.item)
-    return joined(item.text) if fact.truncated and item and item.text else fact.arguments
-
-
-def _without(things: dict[int, _Open], key: int) -> dict[int, _Open]:
-    return {other: thing for other, thing in things.items() if other != key}

@@ -19,12 +19,12 @@ from turnlog.domain.endings import closings
 from turnlog.domain.errors import (
     ConversationBusy,
     InvalidChange,
-    NotAvailable,
     NotFound,
     PreconditionFailed,
 )
 from turnlog.domain.events import Fact
 from turnlog.domain.running import run, start
+from turnlog.domain.takeover import resume
 from turnlog.domain.values import Configuration, Usage, microseconds_of, timestamp
 
 # A fork begins with all of them, in one event.
@@ -43,6 +43,10 @@ def decide(command: Command, state: Conversation) -> list[Fact]:
             return _delete(command, state, at)
         case commands.SubmitMessage():
             return _submit(command, state, at)
+        case commands.CancelTurn():
+            return _cancel(command, state, at)
+        case commands.ResumeTurn():
+            return resume(command, state, at)
         case _:
             return run(command, state, at)
 
@@ -104,11 +108,12 @@ def _delete(command: commands.DeleteConversation, state: Conversation, at: str) 
 
 def _submit(command: commands.SubmitMessage, state: Conversation, at: str) -> list[Fact]:
     configuration = _existing(state, command.if_match)
-    if command.on_busy in ("interrupt", "steer"):
-        raise NotAvailable(feature=f"onBusy '{command.on_busy}'")
-    busy = state.running is not None or bool(state.queue)
+    running = state.running
+    busy = running is not None or bool(state.queue)
     if busy and command.on_busy == "reject":
         raise ConversationBusy()
+    if running is not None and running.cancel is None and command.on_busy == "steer":
+        return [events.TurnSteered(at=at, turn_id=running.turn_id, content=command.content)]
     queued = events.TurnQueued(
         **_members(command.overrides),
         at=at,
@@ -116,10 +121,34 @@ def _submit(command: commands.SubmitMessage, state: Conversation, at: str) -> li
         content=command.content,
         on_busy=command.on_busy,
     )
+    if running is not None and running.cancel is None and command.on_busy == "interrupt":
+        reason = "another message interrupts"
+        return [_cancel_requested(running.turn_id, at, command.by, reason), queued]
     if busy:
         return [queued]
     turn = QueuedTurn(turn_id=command.turn_id, overrides=command.overrides)
     return [queued, start(turn, configuration, at, command.node)]
+
+
+def _cancel(command: commands.CancelTurn, state: Conversation, at: str) -> list[Fact]:
+    """The request, for the owner to obey; of a turn that still waits, its end as well."""
+    _existing(state, None)
+    asked = _cancel_requested(command.turn_id, at, command.by, command.reason)
+    running = state.running
+    if running is not None and running.turn_id == command.turn_id:
+        return [asked] if running.cancel is None else []
+    if command.turn_id not in [turn.turn_id for turn in state.queue]:
+        return []
+    ended = events.TurnCancelled(
+        at=at, turn_id=command.turn_id, by=command.by, reason=command.reason, usage=Usage()
+    )
+    return [asked, ended]
+
+
+def _cancel_requested(
+    turn_id: UUID, at: str, by: str, reason: str | None
+) -> events.TurnCancelRequested:
+    return events.TurnCancelRequested(at=at, turn_id=turn_id, by=by, reason=reason)
 
 
 def _existing(state: Conversation, if_match: int | None) -> Configuration:

@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 import msgspec
+from msgspec.structs import replace
 
 from turnlog.domain import events
 from turnlog.domain.codec import escape_line_ends, fit
-from turnlog.domain.conversation import OpenItem, RunningTurn, joined
 from turnlog.domain.events import Fact
+from turnlog.domain.turn import OpenItem, RunningTurn, joined
 from turnlog.domain.values import ProviderData, ToolCallStatus
 
 
@@ -59,6 +60,16 @@ def result(
         duration_ms=duration_ms,
         **cut,
     )
+
+
+def unknown(turn: RunningTurn, offset: int, at: str) -> list[Fact]:
+    """The result of a call that had begun when its node was lost: nobody knows what it did."""
+    call = turn.calls[offset]
+    told = "\n" if call.output else ""
+    told += "The server stopped while this call ran; whether it took effect is not known."
+    delta = events.ToolCallOutputDelta(item=offset, delta=told)
+    after = replace(turn, calls=turn.calls | {offset: replace(call, output=(call.output, told))})
+    return [delta, result(after, offset, at, "unknown")]
 
 
 def closings(turn: RunningTurn, at: str) -> list[Fact]:

@@ -13,9 +13,11 @@ TurnlogError
 ├── Conflict                 it can be, but not now
 │   ├── ConversationBusy
 │   ├── CursorAhead
-│   └── PreconditionFailed
+│   ├── PreconditionFailed
+│   └── AnsweredBefore       it was done, and is not done again
 ├── TurnSuperseded           for runners: the turn is no longer theirs
 ├── StoreUnavailable         the database is away
+├── NodeStopping             another node will do it
 ├── ModelFailed              a provider's failure
 └── ToolFailed               a tool's failure, told to the model
 """
@@ -23,6 +25,8 @@ TurnlogError
 from __future__ import annotations
 
 from typing import Any, ClassVar, Literal
+
+from turnlog.domain.records import AnswerRecord
 
 ModelFailure = Literal[
     "rate_limited",
@@ -123,6 +127,16 @@ class PreconditionFailed(Conflict):
     code = "PRECONDITION_FAILED"
 
 
+class AnsweredBefore(Conflict):
+    """This was asked before under the same Idempotency-Key."""
+
+    code = "ANSWERED_BEFORE"
+
+    def __init__(self, record: AnswerRecord) -> None:
+        super().__init__()
+        self.record = record
+
+
 class TurnSuperseded(TurnlogError):
     """This attempt no longer owns the turn."""
 
@@ -133,6 +147,12 @@ class StoreUnavailable(TurnlogError):
     """The database cannot be reached just now."""
 
     code = "STORE_UNAVAILABLE"
+
+
+class NodeStopping(TurnlogError):
+    """This node was asked to stop and takes nothing new; another one will."""
+
+    code = "NODE_STOPPING"
 
 
 class ModelFailed(TurnlogError):

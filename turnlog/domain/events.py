@@ -224,9 +224,10 @@ class TurnRetrying(_InTurn, frozen=True, kw_only=True, tag="turn.retrying"):
 
 
 class AttemptSuperseded(_InTurn, frozen=True, kw_only=True, tag="attempt.superseded"):
-    """That turn's items started at `from_offset` or later no longer count."""
+    """That turn's items started at `from_offset` or later no longer count; they cost `usage`."""
 
     from_offset: int
+    usage: Usage | None = None
 
 
 class TurnResumed(_InTurn, frozen=True, kw_only=True, tag="turn.resumed"):

@@ -7,7 +7,17 @@ from typing import Any, Protocol
 from uuid import UUID
 
 from turnlog.domain.model import ModelPart, ModelRequest
-from turnlog.domain.records import Append, Blob, Entry, Head, Listed, ListQuery, TurnRow
+from turnlog.domain.records import (
+    AnswerRecord,
+    Append,
+    Blob,
+    Entry,
+    Head,
+    Listed,
+    ListQuery,
+    Process,
+    TurnRow,
+)
 from turnlog.domain.tools import ToolSpec
 
 
@@ -61,6 +71,9 @@ class EventStore(Protocol):
         Their hashes are left out (`b""`).
         """
 
+    async def offsets(self, conversation_ids: Sequence[UUID]) -> dict[UUID, int]:
+        """Where those logs end that are there."""
+
     async def positions(self) -> list[int]:
         """The position of the last entry of each bucket, 0 if there is none."""
 
@@ -82,9 +95,6 @@ class Views(Protocol):
     ) -> list[TurnRow]:
         """Turns that began before the offset `before`, newest first."""
 
-    async def unfinished(self, bucket: int) -> list[TurnRow]:
-        """All turns of a bucket that have not ended, oldest first."""
-
 
 class BlobStore(Protocol):
     """Bytes beside the log, kept once each within a conversation. May raise `StoreUnavailable`."""
@@ -94,6 +104,50 @@ class BlobStore(Protocol):
 
     async def get(self, conversation_id: UUID, sha256: str) -> Blob | None:
         """The blob, or None."""
+
+
+class Nodes(Protocol):
+    """Which nodes are at work, judged by one clock, and whose turns are nobody's.
+
+    May raise `StoreUnavailable`.
+    """
+
+    async def beat(self, node: str, process: Process) -> None:
+        """The node is alive now."""
+
+    async def leave(self, node: str) -> None:
+        """The node is gone; its turns are nobody's from now on."""
+
+    async def beside(self, node: str, machine: str) -> dict[str, int]:
+        """The other nodes on the machine, with their process ids."""
+
+    async def others(self, node: str, timeout: float, *, without: str | None = None) -> int:
+        """How many other nodes have been heard of within so many seconds.
+
+        Those of the machine `without` are not counted.
+        """
+
+    async def orphans(self, bucket: int, *, timeout: float | None, limit: int) -> list[TurnRow]:
+        """Turns of a bucket that have a node and have not ended, and whose node has left.
+
+        With `timeout` (seconds) also those whose node was not heard of for so long.
+        """
+
+    async def entrusted(self, bucket: int, node: str, known: Sequence[UUID]) -> list[TurnRow]:
+        """Turns of a bucket that have that node and have not ended, but for those `known`."""
+
+
+class Records(Protocol):
+    """Answers that are given again. May raise `StoreUnavailable`."""
+
+    async def get(self, bucket: int, key: bytes) -> AnswerRecord | None:
+        """The answer that was recorded under the key."""
+
+    async def put(self, bucket: int, record: AnswerRecord) -> bool:
+        """Record an answer that came with no event; False if the key was used before."""
+
+    async def forget(self, bucket: int, before: int) -> None:
+        """Drop what was recorded before that time."""
 
 
 class Hints(Protocol):

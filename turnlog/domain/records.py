@@ -41,13 +41,27 @@ class ConversationRow(Struct, frozen=True, kw_only=True):
 
 
 class TurnRow(Struct, frozen=True, kw_only=True):
-    """Where a turn's events stand in its log, and whether it has ended."""
+    """Where a turn's events stand in its log, whether it has ended, and which node runs it."""
 
     turn_id: UUID
     conversation_id: UUID
     status: str
     first_offset: int
     last_offset: int | None = None
+    attempt: int = 0
+    node: str | None = None
+
+
+class AnswerRecord(Struct, frozen=True, kw_only=True):
+    """What was answered to a request that carried an Idempotency-Key.
+
+    `key` and `fingerprint` are SHA-256: of the key with its scope, and of the body.
+    """
+
+    key: bytes
+    fingerprint: bytes
+    answer: bytes
+    at: int
 
 
 class Append(Struct, frozen=True, kw_only=True):
@@ -55,6 +69,7 @@ class Append(Struct, frozen=True, kw_only=True):
 
     `head` is where the writer believes the log to end; `entries` follow it
     without a gap, each with its hash. The rows replace the ones of the same ids.
+    An append with a record whose key was used before has lost.
     """
 
     conversation_id: UUID
@@ -62,6 +77,7 @@ class Append(Struct, frozen=True, kw_only=True):
     entries: tuple[Entry, ...]
     conversation: ConversationRow | None = None
     turns: tuple[TurnRow, ...] = ()
+    records: tuple[AnswerRecord, ...] = ()
 
 
 class ListQuery(Struct, frozen=True, kw_only=True):
@@ -88,3 +104,10 @@ class Blob(Struct, frozen=True, kw_only=True):
     sha256: str
     media_type: str
     data: bytes
+
+
+class Process(Struct, frozen=True, kw_only=True):
+    """Where a node runs. `machine` names a host as its processes are told apart on it."""
+
+    machine: str
+    process: int

@@ -5,16 +5,12 @@ from __future__ import annotations
 from typing import assert_never
 
 from turnlog.domain import commands, events
-from turnlog.domain.conversation import (
-    Conversation,
-    QueuedTurn,
-    RunningTurn,
-    overridden,
-)
+from turnlog.domain.conversation import Conversation, QueuedTurn, overridden
 from turnlog.domain.endings import closings, ending, result
 from turnlog.domain.errors import InvalidChange, NotFound, TurnSuperseded
 from turnlog.domain.events import Fact
-from turnlog.domain.values import Configuration, ProviderData
+from turnlog.domain.turn import RunningTurn
+from turnlog.domain.values import Configuration, ProviderData, TurnError, Usage
 
 
 def owned(command: commands.RunnerCommand, state: Conversation) -> RunningTurn:
@@ -34,7 +30,9 @@ def run(command: commands.RunnerCommand, state: Conversation, at: str) -> list[F
         case commands.AppendOutput():
             return [events.ToolCallOutputDelta(item=_call(turn, command), delta=command.text)]
         case commands.StartStep():
-            step, model = turn.step + 1, turn.settings.model
+            # A step that failed is tried again under its number.
+            step = turn.step if turn.in_step else turn.step + 1
+            model = turn.settings.model
             return [events.StepStarted(at=at, turn_id=turn.turn_id, step=step, model=model)]
         case commands.StartItem():
             return [_item_started(turn, command, state.offset + 1, at)]
@@ -46,17 +44,15 @@ def run(command: commands.RunnerCommand, state: Conversation, at: str) -> list[F
         case commands.CompleteToolCall():
             item = _call(turn, command)
             return [result(turn, item, at, command.status, command.duration_ms)]
+        case commands.RetryStep():
+            return _retried(turn, command, at)
         case commands.CompleteTurn():
-            answer = None if turn.answer is None else events.Result(item=turn.answer)
-            ended = events.TurnCompleted(
-                at=at, turn_id=turn.turn_id, result=answer, usage=turn.usage
-            )
-            return [*closings(turn, at), ended, *_next(state, turn, at)]
+            return [] if turn.unheard else _completed(state, turn, at)
+        case commands.AcknowledgeCancel():
+            return cancelled(state, turn, at, command.usage, node=turn.node)
         case commands.FailTurn():
-            failed = events.TurnFailed(
-                at=at, turn_id=turn.turn_id, error=command.error, usage=turn.usage + command.usage
-            )
-            return [*closings(turn, at), failed, *_next(state, turn, at)]
+            usage = _spent(turn, command.usage)
+            return failed(state, turn, at, command.error, usage, node=turn.node)
         case _:
             assert_never(command)
 
@@ -75,11 +71,68 @@ def start(turn: QueuedTurn, configuration: Configuration, at: str, node: str) ->
     )
 
 
-def _next(state: Conversation, turn: RunningTurn, at: str) -> list[Fact]:
+def cancelled(
+    state: Conversation, turn: RunningTurn, at: str, usage: Usage, node: str
+) -> list[Fact]:
+    """The end that was asked for; the turn that waits next starts on the node."""
+    asked = turn.cancel
+    if asked is None:
+        raise InvalidChange(message="Nobody has asked to cancel this turn.")
+    ended = events.TurnCancelled(
+        at=at,
+        turn_id=turn.turn_id,
+        by=asked.by,
+        reason=asked.reason,
+        usage=_spent(turn, usage),
+    )
+    return [*closings(turn, at), ended, *_next(state, node, at)]
+
+
+def failed(
+    state: Conversation, turn: RunningTurn, at: str, error: TurnError, usage: Usage, node: str
+) -> list[Fact]:
+    """The end by an error; `usage` is the whole turn's."""
+    ended = events.TurnFailed(at=at, turn_id=turn.turn_id, error=error, usage=usage)
+    return [*closings(turn, at), ended, *_next(state, node, at)]
+
+
+def superseded(turn: RunningTurn, at: str, usage: Usage | None = None) -> list[Fact]:
+    """What closes an unfinished step, which is to be asked again and has cost `usage`."""
+    if not turn.in_step or not (turn.step_items or usage):
+        return []
+    void = events.AttemptSuperseded(
+        at=at, turn_id=turn.turn_id, from_offset=turn.step_offset, usage=usage
+    )
+    return [*closings(turn, at), void]
+
+
+def _spent(turn: RunningTurn, unfinished: Usage) -> Usage:
+    """The turn's usage with its unfinished step's, unless that was completed meanwhile."""
+    return turn.usage + unfinished if turn.in_step else turn.usage
+
+
+def _retried(turn: RunningTurn, command: commands.RetryStep, at: str) -> list[Fact]:
+    retrying = events.TurnRetrying(
+        at=at,
+        turn_id=turn.turn_id,
+        reason=command.reason,
+        delay_ms=command.delay_ms,
+        retry=command.retry,
+    )
+    return [*superseded(turn, at, command.usage), retrying]
+
+
+def _completed(state: Conversation, turn: RunningTurn, at: str) -> list[Fact]:
+    answer = events.Result(item=turn.answers[-1]) if turn.answers else None
+    ended = events.TurnCompleted(at=at, turn_id=turn.turn_id, result=answer, usage=turn.usage)
+    return [*closings(turn, at), ended, *_next(state, turn.node, at)]
+
+
+def _next(state: Conversation, node: str, at: str) -> list[Fact]:
     """The turn that waits longest starts where the one before it ended."""
     if not state.queue or state.configuration is None:
         return []
-    return [start(state.queue[0], state.configuration, at, turn.node)]
+    return [start(state.queue[0], state.configuration, at, node)]
 
 
 def _item_started(

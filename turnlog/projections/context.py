@@ -37,7 +37,7 @@ class Context:
         self._configuration: Configuration | None = None
         self._models: dict[UUID, Model] = {}
         self._calls: dict[int, KnownCall] = {}
-        self._answers: dict[UUID, events.MessageCompleted] = {}
+        self._said: dict[UUID, dict[int, str]] = {}
 
     def learn(self, offset: int, fact: Fact | None) -> None:
         """Take in one more event (None: one of a later release), in the order of the log.
@@ -61,8 +61,10 @@ class Context:
                     model_provider_api=fact.model_provider_api,
                     model=fact.model,
                 )
-            case events.MessageCompleted():
-                self._answers[fact.turn_id] = fact
+            case events.MessageCompleted() if not fact.partial:
+                self._said.setdefault(fact.turn_id, {})[fact.item] = fact.text
+            case events.TurnCompleted() | events.TurnFailed() | events.TurnCancelled():
+                self._keep_the_answer(fact)
             case events.ToolCallRequested():
                 self._calls[fact.item] = KnownCall(
                     call_id=fact.call_id,
@@ -88,8 +90,14 @@ class Context:
 
     def answer(self, turn_id: UUID, item: int) -> str | None:
         """The text of the message that answers in a turn."""
-        message = self._answers.get(turn_id)
-        return message.text if message is not None and message.item == item else None
+        return self._said.get(turn_id, {}).get(item)
+
+    def _keep_the_answer(self, ended: events.TurnEnded) -> None:
+        """Of all that was said in the turn, only its result is asked for now."""
+        said = self._said.pop(ended.turn_id, {})
+        result = ended.result if isinstance(ended, events.TurnCompleted) else None
+        if result is not None and result.item in said:
+            self._said[ended.turn_id] = {result.item: said[result.item]}
 
     def _model_for(self, queued: events.TurnQueued) -> Model:
         settings = self._configuration

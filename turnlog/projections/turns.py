@@ -52,11 +52,11 @@ def fold_row(row: TurnRow | None, conversation_id: UUID, offset: int, fact: Fact
     status = row.status
     match fact:
         case events.TurnRequiresAction():
-            status = "requires_action"
+            status, row = "requires_action", replace(row, node=None)
+        case events.TurnStarted() | events.TurnResumed():
+            return replace(row, status="running", attempt=fact.attempt, node=fact.node or None)
         case (
-            events.TurnStarted()
-            | events.TurnResumed()
-            | events.StepStarted()
+            events.StepStarted()
             | events.ToolCallApproved()
             | events.ToolCallDenied()
             | events.ToolCallCompleted()
@@ -115,6 +115,7 @@ class _Turn:
                 for items in (self.thoughts, self.messages, self.calls):
                     for item in [item for item in items if item >= fact.from_offset]:
                         del items[item]
+                self.usage += fact.usage or Usage()
             case events.TurnCompleted() | events.TurnFailed() | events.TurnCancelled():
                 self.ended, self.usage = fact, fact.usage
             case (

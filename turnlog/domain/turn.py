@@ -1,0 +1,194 @@
+"""The turn that runs: what of it is open, and how each fact moves it."""
+
+from __future__ import annotations
+
+from typing import TypeVar, assert_never
+from uuid import UUID
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from turnlog.domain import events
+from turnlog.domain.values import Configuration, ItemKind, Usage
+
+Chunks = tuple["Chunks", str] | None
+_Open = TypeVar("_Open")
+
+
+class OpenItem(Struct, frozen=True, kw_only=True):
+    """A thought, a message, or a call's arguments, still being written."""
+
+    kind: ItemKind
+    call_id: str = ""
+    name: str = ""
+    text: Chunks = None
+
+
+class OpenCall(Struct, frozen=True, kw_only=True):
+    """A call that has no result yet; `partial`: the model was cut off while it wrote it."""
+
+    call_id: str
+    name: str
+    arguments: str
+    runs_on: str
+    partial: bool = False
+    output: Chunks = None
+
+
+class RunningTurn(Struct, frozen=True, kw_only=True):
+    """The turn that runs; `items` and `calls` are the open ones, by their item's offset.
+
+    `unheard`: there is something that the model was not told yet, so the turn
+    cannot end. `fruitless` counts how often the turn was taken over since a step,
+    or a call of a whole step, was last completed.
+    """
+
+    turn_id: UUID
+    attempt: int
+    settings: Configuration
+    node: str = ""
+    step: int = 0
+    step_offset: int = 0
+    in_step: bool = False
+    unheard: bool = False
+    step_items: tuple[int, ...] = ()
+    items: dict[int, OpenItem] = {}
+    calls: dict[int, OpenCall] = {}
+    answers: tuple[int, ...] = ()
+    usage: Usage = Usage()
+    cancel: events.TurnCancelRequested | None = None
+    fruitless: int = 0
+
+    @property
+    def wants_step(self) -> bool:
+        """Whether the model is to be asked (again) before the turn can end."""
+        return self.unheard or self.in_step or not self.step_offset
+
+
+def joined(chunks: Chunks) -> str:
+    """The text of chunks that were put together back to front."""
+    parts: list[str] = []
+    while chunks is not None:
+        chunks, part = chunks
+        parts.append(part)
+    return "".join(reversed(parts))
+
+
+def grown(turn: RunningTurn, delta: events.Delta) -> RunningTurn:
+    if isinstance(delta, events.ToolCallOutputDelta):
+        call = turn.calls.get(delta.item)
+        if call is None:
+            return turn
+        call = replace(call, output=(call.output, delta.delta))
+        return replace(turn, calls=turn.calls | {delta.item: call})
+    item = turn.items.get(delta.item)
+    if item is None:
+        return turn
+    return replace(
+        turn, items=turn.items | {delta.item: replace(item, text=(item.text, delta.delta))}
+    )
+
+
+_TurnFact = (
+    events.TurnSteered
+    | events.StepStarted
+    | events.StepCompleted
+    | events.Started
+    | events.ThinkingCompleted
+    | events.MessageCompleted
+    | events.ToolCallRequested
+    | events.ToolCallApproved
+    | events.ToolCallDenied
+    | events.ToolCallCompleted
+    | events.TurnRequiresAction
+    | events.TurnRetrying
+    | events.AttemptSuperseded
+    | events.TurnResumed
+    | events.TurnCancelRequested
+)
+
+
+def moved(turn: RunningTurn, fact: _TurnFact, offset: int) -> RunningTurn:
+    if fact.turn_id != turn.turn_id:
+        return turn
+    match fact:
+        case events.StepStarted():
+            return replace(
+                turn,
+                step=fact.step,
+                step_offset=offset,
+                in_step=True,
+                unheard=False,
+                step_items=(),
+            )
+        case events.StepCompleted():
+            unheard = turn.unheard or bool(turn.calls) or fact.stop_reason == "pause_turn"
+            usage = turn.usage + fact.usage
+            return replace(turn, in_step=False, unheard=unheard, usage=usage, fruitless=0)
+        case events.ThinkingStarted():
+            return _opened(turn, offset, OpenItem(kind="thinking"))
+        case events.MessageStarted():
+            return _opened(turn, offset, OpenItem(kind="message"))
+        case events.ToolCallStarted():
+            item = OpenItem(kind="tool_call", call_id=fact.call_id, name=fact.name)
+            return _opened(turn, offset, item)
+        case events.ThinkingCompleted():
+            return replace(turn, items=_without(turn.items, fact.item))
+        case events.MessageCompleted():
+            answers = turn.answers if fact.partial else (*turn.answers, fact.item)
+            return replace(turn, items=_without(turn.items, fact.item), answers=answers)
+        case events.ToolCallRequested():
+            call = OpenCall(
+                call_id=fact.call_id,
+                name=fact.name,
+                arguments=_whole_arguments(turn, fact),
+                runs_on=fact.runs_on,
+                partial=fact.partial,
+            )
+            return replace(
+                turn, items=_without(turn.items, fact.item), calls=turn.calls | {fact.item: call}
+            )
+        case events.ToolCallCompleted():
+            # Within a step it is a call that never ran: its step has come to nothing.
+            fruitless = turn.fruitless if turn.in_step else 0
+            return replace(turn, calls=_without(turn.calls, fact.item), fruitless=fruitless)
+        case events.AttemptSuperseded():
+            return replace(
+                turn,
+                step=turn.step - 1 if turn.in_step else turn.step,
+                in_step=False,
+                unheard=True,
+                step_items=(),
+                answers=tuple(item for item in turn.answers if item < fact.from_offset),
+                usage=turn.usage + (fact.usage or Usage()),
+            )
+        case events.TurnResumed():
+            fruitless = turn.fruitless + 1
+            return replace(turn, attempt=fact.attempt, node=fact.node, fruitless=fruitless)
+        case events.TurnSteered():
+            return replace(turn, unheard=True)
+        case events.TurnCancelRequested():
+            return replace(turn, cancel=fact)
+        case (
+            events.ToolCallApproved()
+            | events.ToolCallDenied()
+            | events.TurnRequiresAction()
+            | events.TurnRetrying()
+        ):
+            return turn
+        case _:
+            assert_never(fact)
+
+
+def _opened(turn: RunningTurn, offset: int, item: OpenItem) -> RunningTurn:
+    return replace(turn, step_items=(*turn.step_items, offset), items=turn.items | {offset: item})
+
+
+def _whole_arguments(turn: RunningTurn, fact: events.ToolCallRequested) -> str:
+    """A call's arguments, from its deltas if its event could not hold them."""
+    item = turn.items.get(fact.item)
+    return joined(item.text) if fact.truncated and item and item.text else fact.arguments
+
+
+def _without(things: dict[int, _Open], key: int) -> dict[int, _Open]:
+    return {other: thing for other, thing in things.items() if other != key}
