@@ -35,11 +35,13 @@ CREATE TABLE turns (
     last_offset bigint,
     turn_id uuid NOT NULL,
     conversation_id uuid NOT NULL,
+    attempt integer NOT NULL,
     bucket smallint NOT NULL,
     status text NOT NULL,
+    node text,
     PRIMARY KEY (bucket, turn_id)
 ) WITH (fillfactor = 80);
 COMMENT ON TABLE turns IS
-    'Where each turn''s events stand in its log. Written by turnlog/adapters/postgres/store.py.';
+    'Where each turn''s events stand in its log, and who runs it. Written by turnlog/adapters/postgres/store.py.';
 CREATE INDEX turns_by_conversation ON turns (bucket, conversation_id, first_offset);
 CREATE INDEX turns_unfinished ON turns (bucket, turn_id) WHERE last_offset IS NULL;

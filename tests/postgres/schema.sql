@@ -3,10 +3,12 @@ TABLE conversation_heads WITH (fillfactor=50) -- Where each log ends: the fence 
 TABLE conversation_secrets -- What opens the commitments of a log's hashes. Written by turnlog/adapters/postgres/store.py.
 TABLE conversations WITH (fillfactor=80) -- The list of conversations. Written by turnlog/adapters/postgres/store.py.
 TABLE feed_heads WITH (fillfactor=10) -- The position of the last event of each bucket. Written by turnlog/adapters/postgres/store.py.
+TABLE idempotency_records -- Answers to be given again. Written by turnlog/adapters/postgres/store.py.
+TABLE nodes WITH (fillfactor=50) -- A heartbeat for each node, by this server's clock. Written by turnlog/adapters/postgres/nodes.py.
 TABLE schema_migrations -- The steps that were taken. Written by turnlog/adapters/postgres/migrate.py.
 TABLE settings -- What was chosen when this database was created. Written by turnlog/adapters/postgres/migrate.py.
 TABLE stored_events WITH (autovacuum_vacuum_insert_scale_factor=0.05, autovacuum_freeze_min_age=0, autovacuum_analyze_scale_factor=0.02) -- The log: originator_version is the offset, notification_id the position times the number of buckets plus the bucket, at in microseconds. Written by turnlog/adapters/postgres/store.py.
-TABLE turns WITH (fillfactor=80) -- Where each turn's events stand in its log. Written by turnlog/adapters/postgres/store.py.
+TABLE turns WITH (fillfactor=80) -- Where each turn's events stand in its log, and who runs it. Written by turnlog/adapters/postgres/store.py.
 
 COLUMN blobs.conversation_id uuid NOT NULL
 COLUMN blobs.bucket smallint NOT NULL
@@ -33,6 +35,15 @@ COLUMN conversations.tags text[] NOT NULL
 COLUMN conversations.document bytea NOT NULL
 COLUMN feed_heads.bucket smallint NOT NULL
 COLUMN feed_heads.position bigint NOT NULL
+COLUMN idempotency_records.recorded_at bigint NOT NULL
+COLUMN idempotency_records.bucket smallint NOT NULL
+COLUMN idempotency_records.key bytea NOT NULL
+COLUMN idempotency_records.fingerprint bytea NOT NULL
+COLUMN idempotency_records.answer bytea NOT NULL
+COLUMN nodes.heartbeat_at timestamp with time zone NOT NULL
+COLUMN nodes.process bigint NOT NULL
+COLUMN nodes.node text NOT NULL
+COLUMN nodes.machine text NOT NULL
 COLUMN schema_migrations.version integer NOT NULL
 COLUMN schema_migrations.name text NOT NULL
 COLUMN schema_migrations.checksum text NOT NULL
@@ -53,8 +64,10 @@ COLUMN turns.first_offset bigint NOT NULL
 COLUMN turns.last_offset bigint
 COLUMN turns.turn_id uuid NOT NULL
 COLUMN turns.conversation_id uuid NOT NULL
+COLUMN turns.attempt integer NOT NULL
 COLUMN turns.bucket smallint NOT NULL
 COLUMN turns.status text NOT NULL
+COLUMN turns.node text
 
 CREATE UNIQUE INDEX blobs_pkey ON public.blobs USING btree (bucket, conversation_id, sha256)
 CREATE UNIQUE INDEX conversation_heads_pkey ON public.conversation_heads USING btree (bucket, conversation_id)
@@ -65,6 +78,9 @@ CREATE INDEX conversations_by_tag ON public.conversations USING gin (tags) WHERE
 CREATE INDEX conversations_not_idle ON public.conversations USING btree (tenant_id, status, created_at, conversation_id, bucket) WHERE ((NOT deleted) AND (status <> 'idle'::text))
 CREATE UNIQUE INDEX conversations_pkey ON public.conversations USING btree (bucket, conversation_id)
 CREATE UNIQUE INDEX feed_heads_pkey ON public.feed_heads USING btree (bucket)
+CREATE INDEX idempotency_records_by_age ON public.idempotency_records USING btree (bucket, recorded_at)
+CREATE UNIQUE INDEX idempotency_records_pkey ON public.idempotency_records USING btree (bucket, key)
+CREATE UNIQUE INDEX nodes_pkey ON public.nodes USING btree (node)
 CREATE UNIQUE INDEX schema_migrations_pkey ON public.schema_migrations USING btree (version)
 CREATE UNIQUE INDEX settings_pkey ON public.settings USING btree (name)
 CREATE INDEX stored_events_bearing_state ON public.stored_events USING btree (bucket, originator_id, originator_version) WHERE (topic !~~ '%delta'::text)
@@ -79,12 +95,14 @@ CONSTRAINT conversation_heads.conversation_heads_pkey PRIMARY KEY (bucket, conve
 CONSTRAINT conversation_secrets.conversation_secrets_pkey PRIMARY KEY (bucket, conversation_id)
 CONSTRAINT conversations.conversations_pkey PRIMARY KEY (bucket, conversation_id)
 CONSTRAINT feed_heads.feed_heads_pkey PRIMARY KEY (bucket)
+CONSTRAINT idempotency_records.idempotency_records_pkey PRIMARY KEY (bucket, key)
+CONSTRAINT nodes.nodes_pkey PRIMARY KEY (node)
 CONSTRAINT schema_migrations.schema_migrations_pkey PRIMARY KEY (version)
 CONSTRAINT settings.settings_pkey PRIMARY KEY (name)
 CONSTRAINT stored_events.stored_events_pkey PRIMARY KEY (bucket, originator_id, originator_version)
 CONSTRAINT turns.turns_pkey PRIMARY KEY (bucket, turn_id)
 
-CREATE OR REPLACE FUNCTION public.append_batch(the_bucket smallint, buckets integer, ids uuid[], tenants text[], secrets bytea[], expected bigint[], expected_hashes bytea[], heads bigint[], hashes bytea[], event_appends integer[], offsets bigint[], topics text[], states bytea[], event_turns uuid[], ats bigint[], event_hashes bytea[], listed_appends integer[], created_ats bigint[], updated_ats bigint[], statuses text[], agent_roles text[], tag_arrays text[], deletions boolean[], documents bytea[], turn_appends integer[], turn_ids uuid[], turn_statuses text[], first_offsets bigint[], last_offsets bigint[])
+CREATE OR REPLACE FUNCTION public.append_batch(the_bucket smallint, buckets integer, ids uuid[], tenants text[], secrets bytea[], expected bigint[], expected_hashes bytea[], heads bigint[], hashes bytea[], event_appends integer[], offsets bigint[], topics text[], states bytea[], event_turns uuid[], ats bigint[], event_hashes bytea[], listed_appends integer[], created_ats bigint[], updated_ats bigint[], statuses text[], agent_roles text[], tag_arrays text[], deletions boolean[], documents bytea[], turn_appends integer[], turn_ids uuid[], turn_statuses text[], first_offsets bigint[], last_offsets bigint[], attempts integer[], nodes text[], record_appends integer[], keys bytea[], fingerprints bytea[], answers bytea[], recorded_ats bigint[])
  RETURNS boolean[]
  LANGUAGE plpgsql
  SET enable_seqscan TO 'off'
@@ -113,6 +131,27 @@ BEGIN
             AS asked (id, expected, expected_hash, n)
         ORDER BY asked.n
     );
+    IF cardinality(record_appends) > 0 THEN
+        -- Whoever brings a key that was used has lost: the first answer counts, also of
+        -- two that come together.
+        won := ARRAY(
+            SELECT won[asked.n] AND NOT EXISTS (
+                SELECT FROM unnest(record_appends, keys) AS r (n, key)
+                WHERE r.n = asked.n AND coalesce(
+                    (
+                        SELECT true FROM idempotency_records i
+                        WHERE i.bucket = the_bucket AND i.key = r.key
+                    ),
+                    r.n > (
+                        SELECT min(twin.n) FROM unnest(record_appends, keys) AS twin (n, key)
+                        WHERE twin.key = r.key AND won[twin.n]
+                    )
+                )
+            )
+            FROM generate_subscripts(won, 1) AS asked (n)
+            ORDER BY asked.n
+        );
+    END IF;
     answer := won;
     bases := array_fill(base, ARRAY[cardinality(ids)]);
 
@@ -198,16 +237,29 @@ BEGIN
     END IF;
 
     IF cardinality(turn_appends) > 0 THEN
-        INSERT INTO turns (bucket, turn_id, conversation_id, status, first_offset, last_offset)
-        SELECT the_bucket, t.turn_id, ids[t.n], t.status, t.first_offset, t.last_offset
-        FROM unnest(turn_appends, turn_ids, turn_statuses, first_offsets, last_offsets)
-            AS t (n, turn_id, status, first_offset, last_offset)
+        INSERT INTO turns (
+            bucket, turn_id, conversation_id, status, first_offset, last_offset, attempt, node
+        )
+        SELECT
+            the_bucket, t.turn_id, ids[t.n], t.status, t.first_offset, t.last_offset,
+            t.attempt, t.node
+        FROM unnest(
+            turn_appends, turn_ids, turn_statuses, first_offsets, last_offsets, attempts, nodes
+        ) AS t (n, turn_id, status, first_offset, last_offset, attempt, node)
         WHERE won[t.n]
         ON CONFLICT (bucket, turn_id) DO UPDATE SET
             status = excluded.status,
             first_offset = excluded.first_offset,
-            last_offset = excluded.last_offset;
+            last_offset = excluded.last_offset,
+            attempt = excluded.attempt,
+            node = excluded.node;
     END IF;
+
+    INSERT INTO idempotency_records (bucket, key, fingerprint, answer, recorded_at)
+    SELECT the_bucket, r.key, r.fingerprint, r.answer, r.recorded_at
+    FROM unnest(record_appends, keys, fingerprints, answers, recorded_ats)
+        AS r (n, key, fingerprint, answer, recorded_at)
+    WHERE won[r.n];
 
     RETURN answer;
 END;

@@ -11,7 +11,7 @@ from msgspec import Struct
 from tests.conftest import create_database, drop_database, in_a_loop, with_database
 from turnlog.adapters.memory import MemoryBlobs, MemoryHints, MemoryStore
 from turnlog.adapters.postgres import Postgres, open_postgres
-from turnlog.domain.ports import BlobStore, EventStore, Hints, Views
+from turnlog.domain.ports import BlobStore, EventStore, Hints, Nodes, Records, Views
 
 
 class Stores(Struct, frozen=True):
@@ -20,7 +20,21 @@ class Stores(Struct, frozen=True):
     store: EventStore
     views: Views
     blobs: BlobStore
+    nodes: Nodes
+    records: Records
     hints: Hints
+
+    @classmethod
+    def of(cls, pg: Postgres) -> Stores:
+        """Those of a database."""
+        return cls(
+            store=pg.store,
+            views=pg.views,
+            blobs=pg.blobs,
+            nodes=pg.nodes,
+            records=pg.records,
+            hints=pg.hints,
+        )
 
 
 # Much quicker than a new database for each test, of which there are many here.
@@ -31,6 +45,8 @@ DELETE FROM conversation_secrets;
 DELETE FROM conversations;
 DELETE FROM turns;
 DELETE FROM blobs;
+DELETE FROM nodes;
+DELETE FROM idempotency_records;
 UPDATE feed_heads SET position = 0;
 """
 
@@ -53,10 +69,17 @@ def database_url(the_database_url: str) -> str:
 async def stores(request: pytest.FixtureRequest) -> AsyncIterator[Stores]:
     if request.param == "memory":
         memory = MemoryStore()
-        yield Stores(store=memory, views=memory, blobs=MemoryBlobs(), hints=MemoryHints())
+        yield Stores(
+            store=memory,
+            views=memory,
+            blobs=MemoryBlobs(),
+            nodes=memory,
+            records=memory,
+            hints=MemoryHints(),
+        )
     else:
         async with open_postgres(request.getfixturevalue("database_url")) as pg:
-            yield Stores(store=pg.store, views=pg.views, blobs=pg.blobs, hints=pg.hints)
+            yield Stores.of(pg)
 
 
 @pytest.fixture

@@ -7,11 +7,13 @@ from collections.abc import AsyncIterator
 
 import asyncpg
 import pytest
+from msgspec.structs import replace
 
-from tests.store.given import Writer, feed_of, states_in, written
+from tests.store.given import NOON, Writer, feed_of, states_in, written
 from tests.store.proxy import MOMENTS, Moment, Proxy, proxy_of
 from turnlog.adapters.postgres import Postgres, open_postgres
 from turnlog.domain.errors import StoreUnavailable
+from turnlog.domain.records import AnswerRecord
 
 LOCK = "SELECT FROM feed_heads WHERE bucket = 0 FOR UPDATE"
 WAITING = """
@@ -51,6 +53,24 @@ async def test_a_cut_connection_costs_nothing_and_doubles_nothing(
     assert await states_in(postgres.store, writer) == [b"1", b"2" * size, b"3"]
     assert await states_in(postgres.store, new) == [b"4"]
     assert [place[0] for place in await feed_of(postgres.store)] == [1, 2, 3, 4]
+
+
+@pytest.mark.parametrize("moment", MOMENTS)
+async def test_a_cut_connection_does_not_use_up_a_key(
+    proxied: tuple[Proxy, Postgres], moment: Moment
+) -> None:
+    proxy, postgres = proxied
+    writer, other = Writer(), Writer()
+    record = AnswerRecord(key=b"key", fingerprint=b"body", answer=b"201", at=NOON)
+    await written(postgres.store, writer, b"1")
+
+    proxy.cut(moment)
+    append = replace(writer.ready(b"2"), records=(record,))
+    assert await postgres.store.append(0, [append, other.ready(b"3")]) == [True, True]
+
+    assert proxy.spoiled.is_set()
+    assert await states_in(postgres.store, writer) == [b"1", b"2"]
+    assert await postgres.records.get(0, b"key") == record
 
 
 @pytest.mark.parametrize("moment", MOMENTS)

@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import re
+from datetime import timedelta
 from pathlib import Path
 
 import asyncpg
 import pytest
 
 from tests.store.given import NOON, Writer
-from turnlog.adapters.postgres import Postgres, blobs, store, views
+from turnlog.adapters.postgres import Postgres, blobs, nodes, records, store, views
 from turnlog.adapters.postgres.views import list_query
 from turnlog.domain.records import ListQuery
 
 ROOT = Path(__file__).parent.parent.parent
 LOG = {
     "stored_events", "feed_heads", "conversation_heads", "conversation_secrets",
-    "conversations", "turns", "blobs",
+    "conversations", "turns", "blobs", "idempotency_records",
 }  # fmt: skip
 
 KEYS = """
@@ -46,7 +47,7 @@ BODY = "SELECT prosrc FROM pg_proc WHERE proname = 'append_batch'"
 
 READS_OF_ONE_BUCKET = [
     *(store.HEAD, *store.READS.values(), store.FEED, blobs.GET, views.CONVERSATION),
-    *(views.ONE_TURN, views.TURNS, views.UNFINISHED),
+    *(views.ONE_TURN, views.TURNS, nodes.ORPHANS, records.GET, records.FORGET),
 ]
 
 
@@ -74,14 +75,14 @@ async def test_every_statement_of_the_write_path_names_the_bucket(
     admin: asyncpg.Connection,
 ) -> None:
     body = await admin.fetchval(BODY)
-    for sql in [body, blobs.PUT]:
+    for sql in [body, blobs.PUT, records.PUT]:
         for table, rest in tables_named_in(sql):
             assert re.match(r".*?\bbucket\b", rest.partition(";")[0], re.DOTALL), table
     reads = re.findall(r"\b(?:FROM|UPDATE|JOIN)\s+(\w+)\b(?!\()", body)
     looked_up = [table for table in reads if table in LOG]
-    assert len(looked_up) == body.count("bucket = the_bucket") == 4
+    assert len(looked_up) == body.count("bucket = the_bucket") == 5
     inserts = re.findall(r"INSERT INTO (\w+) \(\s*bucket,", body)
-    assert len(inserts) == body.count("INSERT INTO") == 5
+    assert len(inserts) == body.count("INSERT INTO") == 6
     assert body.count("ON CONFLICT") == body.count("ON CONFLICT (bucket,")
 
 
@@ -94,6 +95,13 @@ async def test_nothing_reaches_beyond_its_bucket(admin: asyncpg.Connection) -> N
     body = (await admin.fetchval(BODY)).lower()
     for word in ("nextval", "advisory", "notify", "txid", "xmin", "now()", "random", "pg_current"):
         assert word not in body
+
+
+async def test_the_write_path_leaves_heartbeats_alone(admin: asyncpg.Connection) -> None:
+    """They are one table for all buckets, and every node looks at it all the time."""
+    body = await admin.fetchval(BODY)
+    assert not re.search(r"\b(FROM|UPDATE|JOIN|INTO)\s+nodes\b", body)
+    assert "nodes" not in LOG
 
 
 async def test_every_table_says_which_file_writes_it(admin: asyncpg.Connection) -> None:
@@ -135,6 +143,25 @@ async def test_pages_of_the_list_are_read_off_an_index(
     plan = await plan_of(admin, list_query(page)[0], *list_query(page)[1])
     assert "conversations_by_age" in plan
     assert "Sort" not in plan
+
+
+async def test_orphans_are_read_off_the_index_of_unfinished_turns(
+    postgres: Postgres, admin: asyncpg.Connection
+) -> None:
+    """Nearly all turns have ended; the others are found without looking at those."""
+    for bucket in range(2):
+        for number in range(20):
+            writer = Writer(bucket)
+            ended = [writer.turn(writer.new_turn_id(), node="a", last_offset=1) for _ in range(50)]
+            runs = writer.turn(writer.new_turn_id(), node="gone" if number % 2 else "a")
+            assert await postgres.store.append(bucket, [writer.ready(b"1", turns=[*ended, runs])])
+    await admin.execute("ANALYZE turns")
+
+    for timeout in (None, timedelta(seconds=5)):
+        plan = await plan_of(admin, nodes.ORPHANS, 0, timeout, 64)
+        assert "turns_unfinished" in plan
+        assert "Sort" not in plan
+        assert "on turns " not in plan.replace("turns_unfinished on turns ", "")
 
 
 async def plan_of(connection: asyncpg.Connection, query: str, *arguments: object) -> str:

@@ -142,21 +142,12 @@ async def test_turns_are_paged_newest_first(stores: Stores) -> None:
     assert rest == newest_first[2:]
 
 
-async def test_unfinished_turns_of_a_bucket_are_found_oldest_first(stores: Stores) -> None:
-    writer, neighbour, elsewhere = Writer(), Writer(), Writer(bucket=1)
-    young, old = [writer.turn(writer.new_turn_id(NOON + age)) for age in (2000, 1000)]
-    middle = neighbour.turn(neighbour.new_turn_id(NOON + 1500), status="requires_action")
-    await written(stores.store, writer, b"1", turns=[young, old])
-    await written(stores.store, neighbour, b"1", turns=[middle])
-    await written(
-        stores.store, elsewhere, b"1", turns=[elsewhere.turn(elsewhere.new_turn_id(NOON))]
-    )
-    assert await stores.views.unfinished(0) == [old, middle, young]
-
-    ended = writer.turn(old.turn_id, first_offset=1, last_offset=2, status="failed")
-    await written(stores.store, writer, b"2", turns=[ended])
-    assert await stores.views.unfinished(0) == [middle, young]
-    assert await stores.views.turn(old.turn_id) == ended
+async def test_logs_say_where_they_end_if_they_are_there(stores: Stores) -> None:
+    writer, elsewhere, nobody = Writer(), Writer(bucket=3), Writer()
+    await written(stores.store, writer, b"1", b"2")
+    await written(stores.store, elsewhere, b"1")
+    asked = [one.conversation_id for one in (writer, elsewhere, nobody)]
+    assert await stores.store.offsets(asked) == {asked[0]: 2, asked[1]: 1}
 
 
 async def test_a_blob_is_kept_as_it_first_came_within_its_conversation(stores: Stores) -> None:

@@ -9,8 +9,8 @@ from turnlog.domain.records import Append
 
 
 def check(bucket: int, appends: Sequence[Append], buckets: int) -> None:
-    """Raises `ValueError` unless the appends are for different conversations of the bucket,
-    and the entries of each follow its head without a gap."""
+    """Raises `ValueError` unless the appends are for different conversations of the bucket, the
+    entries of each follow its head without a gap, and its records are of different keys."""
     if len({append.conversation_id for append in appends}) < len(appends):
         raise ValueError("a conversation may appear in a batch once")
     for append in appends:
@@ -23,3 +23,5 @@ def check(bucket: int, appends: Sequence[Append], buckets: int) -> None:
             offset += 1
             if entry.offset != offset:
                 raise ValueError(f"{append.conversation_id} has a gap before {entry.offset}")
+        if len({record.key for record in append.records}) < len(append.records):
+            raise ValueError(f"a key of {append.conversation_id} is used twice")

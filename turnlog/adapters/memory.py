@@ -13,6 +13,7 @@ from turnlog.adapters.batches import check
 from turnlog.domain.codec import DELTA_TOPICS
 from turnlog.domain.identity import bucket_of
 from turnlog.domain.records import (
+    AnswerRecord,
     Append,
     Blob,
     ConversationRow,
@@ -20,12 +21,16 @@ from turnlog.domain.records import (
     Head,
     Listed,
     ListQuery,
+    Process,
     TurnRow,
 )
 
 
 class MemoryStore:
-    """The log and its inline projections (`EventStore` and `Views`)."""
+    """The log and what is written with it (`EventStore`, `Views`, `Nodes` and `Records`).
+
+    Its nodes are of one process, and die with it: none is ever late.
+    """
 
     def __init__(self, buckets: int = 8) -> None:
         self._feeds: list[list[tuple[UUID, Entry]]] = [[] for _ in range(buckets)]
@@ -33,6 +38,8 @@ class MemoryStore:
         self._logs: dict[UUID, list[Entry]] = {}
         self._conversations: dict[UUID, ConversationRow] = {}
         self._turns: dict[UUID, TurnRow] = {}
+        self._nodes: set[str] = set()
+        self._records: dict[tuple[int, bytes], AnswerRecord] = {}
 
     @property
     def buckets(self) -> int:
@@ -48,12 +55,15 @@ class MemoryStore:
         head = self._heads.get(conversation_id, replace(append.head, offset=0))
         if (head.offset, head.hash) != (append.head.offset, append.head.hash):
             return last in log[last.offset - 1 : last.offset]
+        if any((bucket, record.key) in self._records for record in append.records):
+            return False
         self._heads[conversation_id] = replace(head, offset=last.offset, hash=last.hash)
         log.extend(append.entries)
         self._feeds[bucket].extend((conversation_id, entry) for entry in append.entries)
         if append.conversation is not None:
             self._conversations[conversation_id] = append.conversation
         self._turns.update({turn.turn_id: turn for turn in append.turns})
+        self._records.update({(bucket, record.key): record for record in append.records})
         return True
 
     async def head(self, conversation_id: UUID) -> Head | None:
@@ -85,6 +95,11 @@ class MemoryStore:
             )
         ]
 
+    async def offsets(self, conversation_ids: Sequence[UUID]) -> dict[UUID, int]:
+        return {
+            an_id: head.offset for an_id in conversation_ids if (head := self._heads.get(an_id))
+        }
+
     async def positions(self) -> list[int]:
         return [len(feed) for feed in self._feeds]
 
@@ -112,13 +127,50 @@ class MemoryStore:
         turns.sort(key=lambda turn: turn.first_offset, reverse=True)
         return turns[:limit]
 
-    async def unfinished(self, bucket: int) -> list[TurnRow]:
+    async def beat(self, node: str, process: Process) -> None:
+        self._nodes.add(node)
+
+    async def leave(self, node: str) -> None:
+        self._nodes.discard(node)
+
+    async def beside(self, node: str, machine: str) -> dict[str, int]:
+        return {}
+
+    async def others(self, node: str, timeout: float, *, without: str | None = None) -> int:
+        return 0 if without else len(self._nodes - {node})  # all are in this process
+
+    async def entrusted(self, bucket: int, node: str, known: Sequence[UUID]) -> list[TurnRow]:
+        return [
+            turn
+            for turn in self._turns.values()
+            if turn.last_offset is None
+            and turn.node == node
+            and turn.turn_id not in known
+            and bucket_of(turn.turn_id, self.buckets) == bucket
+        ]
+
+    async def orphans(self, bucket: int, *, timeout: float | None, limit: int) -> list[TurnRow]:
         turns = [
             turn
             for turn in self._turns.values()
-            if turn.last_offset is None and bucket_of(turn.turn_id, self.buckets) == bucket
+            if turn.last_offset is None
+            and turn.node is not None
+            and turn.node not in self._nodes
+            and bucket_of(turn.turn_id, self.buckets) == bucket
         ]
-        return sorted(turns, key=lambda turn: turn.turn_id)
+        return sorted(turns, key=lambda turn: turn.turn_id)[:limit]
+
+    async def get(self, bucket: int, key: bytes) -> AnswerRecord | None:
+        return self._records.get((bucket, key))
+
+    async def put(self, bucket: int, record: AnswerRecord) -> bool:
+        return self._records.setdefault((bucket, record.key), record) is record
+
+    async def forget(self, bucket: int, before: int) -> None:
+        old = [key for key, record in self._records.items() if record.at < before]
+        for key in old:
+            if key[0] == bucket:
+                del self._records[key]
 
     def _is_wanted(self, row: ConversationRow, query: ListQuery) -> bool:
         return (

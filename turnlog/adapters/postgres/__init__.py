@@ -11,6 +11,8 @@ from turnlog.adapters.postgres.blobs import PostgresBlobs
 from turnlog.adapters.postgres.connections import open_connections
 from turnlog.adapters.postgres.hints import PostgresHints
 from turnlog.adapters.postgres.migrate import SchemaRefused, migrate
+from turnlog.adapters.postgres.nodes import PostgresNodes
+from turnlog.adapters.postgres.records import PostgresRecords
 from turnlog.adapters.postgres.store import BUCKETS, PostgresEventStore
 from turnlog.adapters.postgres.views import PostgresViews
 
@@ -23,6 +25,8 @@ class Postgres(Struct, frozen=True):
     store: PostgresEventStore
     views: PostgresViews
     blobs: PostgresBlobs
+    nodes: PostgresNodes
+    records: PostgresRecords
     hints: PostgresHints
 
 
@@ -49,6 +53,8 @@ async def open_postgres(
                 store=PostgresEventStore(writing, reading, buckets),
                 views=PostgresViews(reading, buckets),
                 blobs=PostgresBlobs(reading, buckets),
+                nodes=PostgresNodes(reading),
+                records=PostgresRecords(reading),
                 hints=hints,
             )
         finally:

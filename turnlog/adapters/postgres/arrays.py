@@ -13,7 +13,8 @@ smallint integer
 uuid[] text[] bytea[] bigint[] bytea[] bigint[] bytea[]
 integer[] bigint[] text[] bytea[] uuid[] bigint[] bytea[]
 integer[] bigint[] bigint[] text[] text[] text[] boolean[] bytea[]
-integer[] uuid[] text[] bigint[] bigint[]
+integer[] uuid[] text[] bigint[] bigint[] integer[] text[]
+integer[] bytea[] bytea[] bytea[] bigint[]
 """
 
 APPEND = "SELECT append_batch({})".format(
@@ -31,6 +32,7 @@ def arrays(appends: Sequence[Append]) -> list[list[Any]]:
         # The last of an id counts; to the database, two would be an error.
         for turn in {turn.turn_id: turn for turn in append.turns}.values()
     ]
+    records = [(n, record) for n, append in enumerate(appends, 1) for record in append.records]
     return [
         [append.conversation_id for append in appends],
         [append.head.tenant_id for append in appends],
@@ -59,6 +61,13 @@ def arrays(appends: Sequence[Append]) -> list[list[Any]]:
         [turn.status for _, turn in turns],
         [turn.first_offset for _, turn in turns],
         [turn.last_offset for _, turn in turns],
+        [turn.attempt for _, turn in turns],
+        [turn.node for _, turn in turns],
+        [n for n, _ in records],
+        [record.key for _, record in records],
+        [record.fingerprint for _, record in records],
+        [record.answer for _, record in records],
+        [record.at for _, record in records],
     ]
 
 

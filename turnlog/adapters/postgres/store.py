@@ -49,6 +49,11 @@ ORDER BY notification_id
 LIMIT $3
 """
 
+OFFSETS = """
+SELECT conversation_id, head FROM conversation_heads
+WHERE bucket = ANY ($1) AND conversation_id = ANY ($2)
+"""
+
 POSITIONS = "SELECT position FROM feed_heads ORDER BY bucket"
 
 _NO_END = 2**63 - 1
@@ -131,6 +136,11 @@ class PostgresEventStore:
         after = after * self._buckets + bucket
         rows = await self._readers.rows(FEED, bucket, after, limit)
         return [(number // self._buckets, id, Entry(*row)) for id, number, *row in rows]
+
+    async def offsets(self, conversation_ids: Sequence[UUID]) -> dict[UUID, int]:
+        buckets = {self._bucket(conversation_id) for conversation_id in conversation_ids}
+        rows = await self._readers.rows(OFFSETS, list(buckets), list(conversation_ids))
+        return {row["conversation_id"]: row["head"] for row in rows}
 
     async def positions(self) -> list[int]:
         return [position for (position,) in await self._readers.rows(POSITIONS)]

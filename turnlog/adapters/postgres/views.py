@@ -25,13 +25,12 @@ CONVERSATIONS = LISTED + "WHERE NOT c.deleted AND c.tenant_id = $1"
 NEWEST_FIRST = " ORDER BY c.created_at DESC, c.conversation_id DESC LIMIT $2"
 
 TURN = """
-SELECT turn_id, conversation_id, status, first_offset, last_offset
+SELECT turn_id, conversation_id, status, first_offset, last_offset, attempt, node
 FROM turns
 WHERE bucket = $1 AND """
 
 ONE_TURN = TURN + "turn_id = $2"
 TURNS = TURN + "conversation_id = $2 AND first_offset < $3 ORDER BY first_offset DESC LIMIT $4"
-UNFINISHED = TURN + "last_offset IS NULL ORDER BY turn_id"
 
 _NO_END = 2**63 - 1
 
@@ -54,7 +53,7 @@ class PostgresViews:
 
     async def turn(self, turn_id: UUID) -> TurnRow | None:
         row = await self._readers.row(ONE_TURN, bucket_of(turn_id, self._buckets), turn_id)
-        return None if row is None else _turn(row)
+        return None if row is None else turn_row(row)
 
     async def turns(
         self, conversation_id: UUID, *, limit: int, before: int | None = None
@@ -62,10 +61,7 @@ class PostgresViews:
         bucket = bucket_of(conversation_id, self._buckets)
         before = _NO_END if before is None else before
         rows = await self._readers.rows(TURNS, bucket, conversation_id, before, limit)
-        return [_turn(row) for row in rows]
-
-    async def unfinished(self, bucket: int) -> list[TurnRow]:
-        return [_turn(row) for row in await self._readers.rows(UNFINISHED, bucket)]
+        return [turn_row(row) for row in rows]
 
 
 def list_query(query: ListQuery) -> tuple[str, list[Any]]:
@@ -109,11 +105,14 @@ def _listed(row: asyncpg.Record) -> Listed:
     )
 
 
-def _turn(row: asyncpg.Record) -> TurnRow:
+def turn_row(row: asyncpg.Record) -> TurnRow:
+    """A row of `TURN`."""
     return TurnRow(
         turn_id=row["turn_id"],
         conversation_id=row["conversation_id"],
         status=row["status"],
         first_offset=row["first_offset"],
         last_offset=row["last_offset"],
+        attempt=row["attempt"],
+        node=row["node"],
     )

@@ -44,7 +44,15 @@ CREATE FUNCTION append_batch(
     turn_ids uuid[],
     turn_statuses text[],
     first_offsets bigint[],
-    last_offsets bigint[]
+    last_offsets bigint[],
+    attempts integer[],
+    nodes text[],
+    -- one for each record of an answer
+    record_appends integer[],
+    keys bytea[],
+    fingerprints bytea[],
+    answers bytea[],
+    recorded_ats bigint[]
 ) RETURNS boolean[]
 LANGUAGE plpgsql
 SET enable_seqscan = off
@@ -73,6 +81,27 @@ BEGIN
             AS asked (id, expected, expected_hash, n)
         ORDER BY asked.n
     );
+    IF cardinality(record_appends) > 0 THEN
+        -- Whoever brings a key that was used has lost: the first answer counts, also of
+        -- two that come together.
+        won := ARRAY(
+            SELECT won[asked.n] AND NOT EXISTS (
+                SELECT FROM unnest(record_appends, keys) AS r (n, key)
+                WHERE r.n = asked.n AND coalesce(
+                    (
+                        SELECT true FROM idempotency_records i
+                        WHERE i.bucket = the_bucket AND i.key = r.key
+                    ),
+                    r.n > (
+                        SELECT min(twin.n) FROM unnest(record_appends, keys) AS twin (n, key)
+                        WHERE twin.key = r.key AND won[twin.n]
+                    )
+                )
+            )
+            FROM generate_subscripts(won, 1) AS asked (n)
+            ORDER BY asked.n
+        );
+    END IF;
     answer := won;
     bases := array_fill(base, ARRAY[cardinality(ids)]);
 
@@ -158,16 +187,29 @@ BEGIN
     END IF;
 
     IF cardinality(turn_appends) > 0 THEN
-        INSERT INTO turns (bucket, turn_id, conversation_id, status, first_offset, last_offset)
-        SELECT the_bucket, t.turn_id, ids[t.n], t.status, t.first_offset, t.last_offset
-        FROM unnest(turn_appends, turn_ids, turn_statuses, first_offsets, last_offsets)
-            AS t (n, turn_id, status, first_offset, last_offset)
+        INSERT INTO turns (
+            bucket, turn_id, conversation_id, status, first_offset, last_offset, attempt, node
+        )
+        SELECT
+            the_bucket, t.turn_id, ids[t.n], t.status, t.first_offset, t.last_offset,
+            t.attempt, t.node
+        FROM unnest(
+            turn_appends, turn_ids, turn_statuses, first_offsets, last_offsets, attempts, nodes
+        ) AS t (n, turn_id, status, first_offset, last_offset, attempt, node)
         WHERE won[t.n]
         ON CONFLICT (bucket, turn_id) DO UPDATE SET
             status = excluded.status,
             first_offset = excluded.first_offset,
-            last_offset = excluded.last_offset;
+            last_offset = excluded.last_offset,
+            attempt = excluded.attempt,
+            node = excluded.node;
     END IF;
+
+    INSERT INTO idempotency_records (bucket, key, fingerprint, answer, recorded_at)
+    SELECT the_bucket, r.key, r.fingerprint, r.answer, r.recorded_at
+    FROM unnest(record_appends, keys, fingerprints, answers, recorded_ats)
+        AS r (n, key, fingerprint, answer, recorded_at)
+    WHERE won[r.n];
 
     RETURN answer;
 END;

@@ -1,0 +1,1 @@
+"""Tests of small adapters, each against the real thing."""
