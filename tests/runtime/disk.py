@@ -88,6 +88,10 @@ class Disk:
         self._read()
         return await self.memory.feed(bucket, after=after, limit=limit)
 
+    async def offsets(self, conversation_ids: Sequence[UUID]) -> dict[UUID, int]:
+        self._read()
+        return await self.memory.offsets(conversation_ids)
+
     async def positions(self) -> list[int]:
         self._read()
         return await self.memory.positions()

@@ -13,6 +13,7 @@ from tests.runtime.disk import Disk
 from tests.runtime.model import ScriptedModel
 from tests.runtime.waiting import PATIENCE
 from turnlog.adapters.memory import MemoryBlobs, MemoryHints
+from turnlog.adapters.processes import is_alive, this_process
 from turnlog.domain import events
 from turnlog.domain.codec import decode
 from turnlog.domain.commands import Command
@@ -94,9 +95,13 @@ class Node:
                 views=self.memory,
                 blobs=MemoryBlobs(),
                 hints=hints or MemoryHints(),
+                nodes=self.memory,
+                records=self.memory,
                 clock=Ticks(),
                 models=models,
                 tools={tool.spec.name: tool for tool in tools},
+                process=this_process(),
+                is_alive=is_alive,
                 stall_timeout=stall_timeout,
             )
         )

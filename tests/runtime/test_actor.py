@@ -51,6 +51,7 @@ class Desk:
         self.actor = Actor(
             ask.CONVERSATION,
             store=disk,
+            records=disk.memory,
             journal=Journal(disk),
             tails=self.tails,
             moved=lambda _, standing: self.moves.append(standing),

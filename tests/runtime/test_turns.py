@@ -17,7 +17,7 @@ from tests.runtime.model import calls, finishes, says, thinks
 from tests.runtime.waiting import PATIENCE, everything_else, time_passes, until
 from turnlog.domain import events
 from turnlog.domain.codec import MAX_STATE_BYTES
-from turnlog.domain.errors import ModelFailed, StoreUnavailable, ToolFailed
+from turnlog.domain.errors import ModelFailed, NodeStopping, StoreUnavailable, ToolFailed
 from turnlog.domain.model import (
     AgentCalled,
     AgentSaid,
@@ -33,6 +33,7 @@ from turnlog.domain.values import Overrides, Usage
 from turnlog.projections.context import Context
 from turnlog.projections.view import View
 from turnlog.runtime import actor as actors
+from turnlog.runtime import retries
 from turnlog.runtime import turn as turns
 from turnlog.runtime.calls import CALL_SECONDS
 
@@ -41,9 +42,10 @@ OVERLOADED = ModelFailed("overloaded", "Too busy.", provider="openai", retryable
 
 @pytest.fixture(autouse=True)
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A store that is away is asked again at once."""
+    """A store that is away is asked again at once, a model that fails not at all."""
     monkeypatch.setattr(actors, "STORE_RETRY_SECONDS", 0)
     monkeypatch.setattr(turns, "STORE_RETRY_SECONDS", 0)
+    monkeypatch.setattr(retries, "MAX_TRIES", 1)
 
 
 class Talk:
@@ -670,7 +672,8 @@ async def test_a_node_that_stops_leaves_its_turns_open_and_starts_no_other() -> 
     log = await talk.log()
     assert log.only(events.MessageCompleted).text == "Hi"
     assert log.topics[-1] == "message.completed"
-    await node.say(await node.conversation())
+    with pytest.raises(NodeStopping):
+        await node.say(talk.conversation_id)
     await everything_else()
     assert (node.turnlog.turns_running, len(node.model.requests)) == (0, 1)
 

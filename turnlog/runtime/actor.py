@@ -13,11 +13,14 @@ from uuid import UUID
 import structlog
 
 from turnlog.domain.commands import AppendOutput, AppendText, Command
-from turnlog.domain.errors import StoreUnavailable, TurnlogError
-from turnlog.domain.ports import EventStore
+from turnlog.domain.errors import AnsweredBefore, NotFound, StoreUnavailable, TurnlogError
+from turnlog.domain.identity import bucket_of
+from turnlog.domain.ports import EventStore, Records
+from turnlog.domain.records import Append
+from turnlog.runtime.decided import Decided
 from turnlog.runtime.journal import Journal
-from turnlog.runtime.letters import Committed, Letter, Mailbox, runners_of
-from turnlog.runtime.standing import Draft, Standing, caught_up, load
+from turnlog.runtime.letters import Committed, Letter, Mailbox, Recorder, runners_of
+from turnlog.runtime.standing import Standing, caught_up, load
 from turnlog.runtime.tail import Tails
 
 STORE_RETRY_SECONDS = 0.5
@@ -33,6 +36,7 @@ class Actor:
         conversation_id: UUID,
         *,
         store: EventStore,
+        records: Records,
         journal: Journal,
         tails: Tails,
         moved: Callable[[Actor, Standing], None],
@@ -42,21 +46,27 @@ class Actor:
         self.conversation_id = conversation_id
         self.standing = standing
         self._store = store
+        self._records = records
         self._journal = journal
         self._tails = tails
         self._moved = moved
         self._mailbox = Mailbox()
         self._working: asyncio.Task[None] | None = None
+        self._others_wrote = False
 
     @property
     def idle(self) -> bool:
         """Nothing waits and nothing is under way."""
         return self._working is None
 
-    async def ask(self, command: Command) -> Committed:
-        """Handle a command; answered when what it made is on disk. Raises its refusal."""
+    async def ask(self, command: Command, record: Recorder | None = None) -> Committed:
+        """Handle a command; answered when what it made is on disk. Raises its refusal.
+
+        `record` makes the record that is written together with the events, if there are
+        any. If its key was used before, nothing is written: raises `AnsweredBefore`.
+        """
         answer: asyncio.Future[Committed] = asyncio.get_running_loop().create_future()
-        self._mailbox.put(Letter(command, answer))
+        self._mailbox.put(Letter(command, answer, record))
         self._begin()
         return await answer
 
@@ -66,6 +76,11 @@ class Actor:
             self._mailbox.put_text(command)
         else:
             self._mailbox.put(Letter(command, None))
+        self._begin()
+
+    def look(self) -> None:
+        """Others have written, it seems: read it, in turn with what is asked here."""
+        self._others_wrote = True
         self._begin()
 
     async def room(self) -> None:
@@ -83,10 +98,24 @@ class Actor:
 
     async def _work(self) -> None:
         try:
-            while self._mailbox:
-                await self._handle(self._mailbox.take())
+            while self._mailbox or self._others_wrote:
+                if self._others_wrote:
+                    self._others_wrote = False
+                    await self._read_others()
+                if self._mailbox:
+                    await self._handle(self._mailbox.take())
         finally:
             self._working = None
+
+    async def _read_others(self) -> None:
+        try:
+            if self.standing is not None:
+                await self._catch_up(self.standing)
+            else:
+                self.standing = await load(self._store, self.conversation_id)
+                self._moved(self, self.standing)
+        except (StoreUnavailable, NotFound):
+            pass  # whoever said so looks again
 
     async def _handle(self, letters: list[Letter]) -> None:
         """Bring the letters to their end.
@@ -96,20 +125,22 @@ class Actor:
         """
         doubt = False
         while letters or doubt:
-            decisions = None
+            decided = None
             try:
                 if self.standing is None:
                     self.standing = await load(self._store, self.conversation_id)
                     if doubt:
                         self._moved(self, self.standing)
                 standing, doubt = self.standing, False
-                decisions = _Decisions(standing, letters)
-                if await self._stand(standing, decisions, letters):
-                    self._commit(decisions)
+                decided = Decided(standing, letters)
+                if await self._stands(standing, decided, letters):
+                    self._commit(decided)
                     return
-                await self._catch_up(standing)
+                letters = await self._unanswered(letters, decided)
+                if letters:
+                    await self._catch_up(standing)
             except StoreUnavailable as error:
-                self.standing, doubt = None, doubt or decisions is not None
+                self.standing, doubt = None, doubt or decided is not None
                 letters = self._kept(letters, error)
                 if letters or doubt:
                     await asyncio.sleep(STORE_RETRY_SECONDS)
@@ -121,27 +152,22 @@ class Actor:
                     letter.refuse(error)
                 return
 
-    async def _stand(
-        self, standing: Standing, decisions: _Decisions, letters: list[Letter]
-    ) -> bool:
+    async def _stands(self, standing: Standing, decided: Decided, letters: list[Letter]) -> bool:
         """Whether what was decided is on disk, or is about the log as it is if it writes nothing.
 
         Refusals too wait for the disk: they may rest on what is to be written with them.
         """
-        if decisions.draft.entries:
-            return await self._written(decisions.draft, letters)
-        if not decisions.refused:
-            return True
+        if decided.draft.entries:
+            return await self._written(decided.append(), letters)
         head = await self._store.head(self.conversation_id)
         return head is None or head.offset == standing.head.offset
 
-    async def _written(self, draft: Draft, letters: list[Letter]) -> bool:
-        """Whether the draft is on disk.
+    async def _written(self, append: Append, letters: list[Letter]) -> bool:
+        """Whether the append is on disk.
 
         With a runner's words in it, which can't be said again, the very same append
         is tried until its outcome is known; clients are not kept waiting for that.
         """
-        append = draft.append()
         while True:
             try:
                 return await self._journal.append(append)
@@ -149,6 +175,15 @@ class Actor:
                 if not self._kept(letters, error):
                     raise
                 await asyncio.sleep(STORE_RETRY_SECONDS)
+
+    async def _unanswered(self, letters: list[Letter], decided: Decided) -> list[Letter]:
+        """After a lost append: the letters without those whose key was used before."""
+        bucket = bucket_of(self.conversation_id, self._store.buckets)
+        for letter, record in decided.records:
+            if first := await self._records.get(bucket, record.key):
+                letter.refuse(AnsweredBefore(first))
+                letters = [other for other in letters if other is not letter]
+        return letters
 
     def _kept(self, letters: list[Letter], error: StoreUnavailable) -> list[Letter]:
         """The runners' letters; all clients, those who wait too, are answered with the error."""
@@ -160,32 +195,10 @@ class Actor:
         self._tails.publish(self.conversation_id, entries)
         self._moved(self, self.standing)
 
-    def _commit(self, decisions: _Decisions) -> None:
-        draft = decisions.draft
+    def _commit(self, decided: Decided) -> None:
+        draft = decided.draft
         self.standing = standing = draft.written()
         self._tails.publish(self.conversation_id, draft.entries)
-        for letter, first, end in decisions.made:
-            letter.accept((standing, draft.entries[first:end]))
-        for letter, refusal in decisions.refused:
-            letter.refuse(refusal)
+        decided.answer(standing)
         if draft.entries:
             self._moved(self, standing)
-
-
-class _Decisions:
-    """What letters make together, which entries each of them made, and which are refused."""
-
-    def __init__(self, standing: Standing, letters: list[Letter]) -> None:
-        self.draft = Draft(standing)
-        self.made: list[tuple[Letter, int, int]] = []
-        self.refused: list[tuple[Letter, Exception]] = []
-        for letter in letters:
-            first = len(self.draft.entries)
-            try:
-                self.draft.add(letter.whole())
-            except Exception as refusal:
-                if not isinstance(refusal, TurnlogError):
-                    log.exception("actor.failed", conversation_id=str(standing.conversation_id))
-                self.refused.append((letter, refusal))
-            else:
-                self.made.append((letter, first, len(self.draft.entries)))

@@ -5,55 +5,43 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import os
-from collections.abc import AsyncIterator, Mapping, Sequence
+import time
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from uuid import UUID
 
-from msgspec import Struct
+import structlog
+from msgspec.structs import replace
 
 from turnlog.domain import commands
-from turnlog.domain.conversation import RunningTurn
-from turnlog.domain.errors import NotFound
+from turnlog.domain.errors import NodeStopping, NotFound, TurnSuperseded
 from turnlog.domain.events import Changes
 from turnlog.domain.identity import turn_id_in, uuid7
-from turnlog.domain.ports import BlobStore, Clock, EventStore, Hints, Tool, Views
-from turnlog.domain.records import Blob
+from turnlog.domain.records import Blob, TurnRow
+from turnlog.domain.turn import RunningTurn
 from turnlog.domain.values import Configuration, ContentPart, OnBusy, Overrides
 from turnlog.runtime.actor import Actor
 from turnlog.runtime.actors import Actors
+from turnlog.runtime.asking import Submitted, ask, standing_of, submitted
 from turnlog.runtime.calls import ToolCalls
+from turnlog.runtime.forgetting import Forgetting
 from turnlog.runtime.hints import HintExchange
 from turnlog.runtime.journal import Journal
-from turnlog.runtime.models import Models
+from turnlog.runtime.letters import Committed
+from turnlog.runtime.once import Once
+from turnlog.runtime.ownership import Ownership
+from turnlog.runtime.parts import Parts
 from turnlog.runtime.prompting import Prompter
 from turnlog.runtime.standing import Standing, unborn
 from turnlog.runtime.tail import Tails
 from turnlog.runtime.turn import TurnRunner
 
+__all__ = ["TENANT", "Parts", "Submitted", "Turnlog", "blob_of"]
+
 TENANT = "default"
 SECRET_BYTES = 32
 
-
-class Parts(Struct, frozen=True, kw_only=True):
-    """What the application is made of. `stall_timeout` in seconds."""
-
-    store: EventStore
-    views: Views
-    blobs: BlobStore
-    hints: Hints
-    clock: Clock
-    models: Models
-    tools: Mapping[str, Tool]
-    stall_timeout: float = 120.0
-
-
-class Submitted(Struct, frozen=True, kw_only=True):
-    """A message that is durably recorded: its turn, and the offset of its `turn.queued`."""
-
-    turn_id: UUID
-    conversation_id: UUID
-    status: str
-    offset: int
+log = structlog.get_logger(__name__)
 
 
 class Turnlog:
@@ -66,8 +54,29 @@ class Turnlog:
         self._journal = Journal(parts.store)
         self._hints = HintExchange(parts.hints, parts.store, self.tails)
         self._actors = Actors(
-            parts.store, self._journal, self.tails, self._hints, self._runner, self.node
+            parts.store,
+            parts.records,
+            self._journal,
+            self.tails,
+            self._hints,
+            self._runner,
+            self.node,
         )
+        self._hints.watch(self._actors)
+        self._ownership = Ownership(
+            self.node,
+            parts.nodes,
+            buckets=parts.store.buckets,
+            process=parts.process,
+            is_alive=parts.is_alive,
+            running=self._actors.turns,
+            attend=self._actors.attend,
+            take_over=self._take_over,
+            timeout=parts.node_timeout,
+            time=time.monotonic,
+        )
+        self._forgetting = Forgetting(parts.records, parts.clock, parts.store.buckets)
+        self._stopping = False
 
     @property
     def turns_running(self) -> int:
@@ -75,27 +84,47 @@ class Turnlog:
         return self._actors.running
 
     @asynccontextmanager
-    async def running(self, drain_seconds: float = 10.0) -> AsyncIterator[Turnlog]:
-        """The node at work; on leaving, turns may still finish for so long."""
-        hints = asyncio.create_task(self._hints.run())
+    async def running(
+        self, drain_seconds: float = 10.0, *, with_siblings: bool = False
+    ) -> AsyncIterator[Turnlog]:
+        """The node at work. On leaving, its turns go to other nodes at once; where there are
+        none, they may still finish for so long, and are taken over by whoever comes next.
+        Meanwhile nothing new is begun. `with_siblings`: the nodes of this machine stop
+        together, and take nothing from it.
+        """
+        await self._ownership.tick()
+        tasks = [
+            asyncio.create_task(self._hints.run()),
+            asyncio.create_task(self._ownership.run()),
+            asyncio.create_task(self._forgetting.run()),
+        ]
         try:
             yield self
         finally:
-            await self._actors.rest(drain_seconds)
+            self._stopping = True
+            self._ownership.retire()
+            heirs = await self._ownership.others(beside=not with_siblings)
+            await self._actors.rest(0 if heirs else drain_seconds)
             await self._journal.close()
-            hints.cancel()
-            await asyncio.gather(hints, return_exceptions=True)
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+            await self._ownership.leave()
 
-    async def create(self, configuration: Configuration) -> Standing:
-        """A new conversation."""
+    async def create(
+        self, configuration: Configuration, *, once: Once[Standing] | None = None
+    ) -> Standing:
+        """A new conversation; under a key, in the key's bucket."""
+        self._take_something_new()
         now = self.parts.clock.now()
-        conversation_id = uuid7(now, os.urandom(8))
+        last_byte = None if once is None else once.key[-1]
+        conversation_id = uuid7(now, os.urandom(8), last_byte=last_byte)
         new = unborn(conversation_id, os.urandom(SECRET_BYTES), TENANT)
         command = commands.CreateConversation(
             at=now, conversation_id=conversation_id, configuration=configuration
         )
-        standing, _ = await self._actors.of(conversation_id, new).ask(command)
-        return standing
+        actor = self._actors.of(conversation_id, new)
+        return await ask(actor, command, standing_of, once)
 
     async def update(
         self, conversation_id: UUID, changes: Changes, if_match: int | None = None
@@ -104,13 +133,12 @@ class Turnlog:
         command = commands.UpdateConversation(
             at=self.parts.clock.now(), changes=changes, if_match=if_match
         )
-        standing, _ = await self._actors.of(conversation_id).ask(command)
-        return standing
+        return await ask(self._actors.of(conversation_id), command, standing_of)
 
     async def delete(self, conversation_id: UUID, by: str) -> None:
         """Close the conversation, whatever runs in it, and hide it."""
         command = commands.DeleteConversation(at=self.parts.clock.now(), by=by)
-        await self._actors.of(conversation_id).ask(command)
+        await ask(self._actors.of(conversation_id), command, standing_of)
 
     async def submit(
         self,
@@ -121,8 +149,10 @@ class Turnlog:
         on_busy: OnBusy = "enqueue",
         overrides: Overrides = Overrides(),  # noqa: B008 - it is immutable
         if_match: int | None = None,
+        once: Once[Submitted] | None = None,
     ) -> Submitted:
         """A user message; `blobs` are what its content names."""
+        self._take_something_new()
         now = self.parts.clock.now()
         turn_id = turn_id_in(conversation_id, now, os.urandom(8))
         if blobs and await self.parts.store.head(conversation_id) is None:
@@ -138,14 +168,54 @@ class Turnlog:
             if_match=if_match,
             node=self.node,
         )
-        _, entries = await self._actors.of(conversation_id).ask(command)
-        started = any(entry.topic == "turn.started" for entry in entries)
-        return Submitted(
-            turn_id=turn_id,
-            conversation_id=conversation_id,
-            status="running" if started else "queued",
-            offset=entries[0].offset,
+        return await ask(self._actors.of(conversation_id), command, submitted, once)
+
+    async def cancel(
+        self,
+        turn: TurnRow,
+        by: str,
+        reason: str | None = None,
+        *,
+        once: Once[TurnRow] | None = None,
+    ) -> TurnRow:
+        """Ask the turn to stop; whoever runs it obeys. How it stands then."""
+
+        def asked(committed: Committed) -> TurnRow:
+            standing, entries = committed
+            ended = replace(turn, status="cancelled") if entries else turn
+            return standing.turns.get(turn.turn_id, ended)
+
+        command = commands.CancelTurn(
+            at=self.parts.clock.now(), turn_id=turn.turn_id, by=by, reason=reason
         )
+        now = await ask(self._actors.of(turn.conversation_id), command, asked, once)
+        if now is turn:  # It had ended before.
+            return await self.parts.views.turn(turn.turn_id) or turn
+        return now
+
+    def _take_something_new(self) -> None:
+        if self._stopping:
+            raise NodeStopping()
+
+    async def _take_over(self, turn: TurnRow) -> None:
+        """Resume the turn here, if nobody else does."""
+        command = commands.ResumeTurn(
+            at=self.parts.clock.now(),
+            turn_id=turn.turn_id,
+            attempt=turn.attempt,
+            node=self.node,
+            repeatable=frozenset(
+                name for name, tool in self.parts.tools.items() if tool.spec.repeatable
+            ),
+        )
+        try:
+            await self._actors.of(turn.conversation_id).ask(command)
+        except TurnSuperseded:
+            return
+        except Exception:
+            log.exception("turn.not_taken_over", turn_id=str(turn.turn_id))
+            return
+        log.info("turn.taken_over", turn_id=str(turn.turn_id), attempt=turn.attempt + 1)
 
     def _runner(self, actor: Actor, turn: RunningTurn) -> TurnRunner:
         parts, settings = self.parts, turn.settings
@@ -159,6 +229,8 @@ class Turnlog:
             calls=ToolCalls(actor, parts.tools, parts.clock),
             clock=parts.clock,
             stall_timeout=parts.stall_timeout,
+            deadline=parts.turn_timeout,
+            sleep=parts.sleep,
         )
 
 

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Container, Mapping
+from collections.abc import Callable, Mapping
 
 import msgspec
 import structlog
 
 from turnlog.domain import commands
 from turnlog.domain.codec import well_formed
-from turnlog.domain.conversation import OpenCall, RunningTurn
 from turnlog.domain.errors import ToolFailed, TurnSuperseded
 from turnlog.domain.ports import Clock, Tool
 from turnlog.domain.tools import ToolSpec
+from turnlog.domain.turn import OpenCall, RunningTurn
 from turnlog.domain.values import BuiltinTool, ToolCallStatus
 from turnlog.runtime.actor import Actor
 from turnlog.runtime.letters import pieces
@@ -42,23 +42,18 @@ class ToolCalls:
         ]
         return tuple(self._tools[name].spec for name in names if name in self._tools)
 
-    async def run(
-        self, turn: RunningTurn, calls: Mapping[int, OpenCall], cut_off: Container[int] = ()
-    ) -> None:
-        """Run the calls to their results; cancelling stops the tools.
-
-        The items that were `cut_off` do not run: what they ask for is not whole.
-        """
+    async def run(self, turn: RunningTurn) -> None:
+        """Run the turn's open calls to their results; cancelling stops the tools."""
         try:
             async with asyncio.TaskGroup() as group:
-                for item, call in calls.items():
-                    group.create_task(self._run(turn, call, whole=item not in cut_off))
+                for call in turn.calls.values():
+                    group.create_task(self._run(turn, call))
         except ExceptionGroup as failures:
             if failures.subgroup(TurnSuperseded):
                 raise TurnSuperseded() from None
             raise
 
-    async def _run(self, turn: RunningTurn, call: OpenCall, *, whole: bool) -> None:
+    async def _run(self, turn: RunningTurn, call: OpenCall) -> None:
         started = self._clock.now()
         spoken: list[str] = []
 
@@ -77,7 +72,7 @@ class ToolCalls:
 
         status: ToolCallStatus = "error"
         output = "The call was cut off before it was whole, so the tool did not run."
-        if whole:
+        if not call.partial:
             status, output = await self._outcome(turn, call, say)
         if status != "ok" or not spoken:
             say(output)

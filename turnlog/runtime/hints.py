@@ -1,5 +1,8 @@
 """Words between nodes: which conversations moved here, and which moved elsewhere.
 
+Those that heed them are the tails, for their readers, and the actors of turns that run
+here, which others may have asked to end.
+
 A hint may be lost. So once a second, and when hearing begins anew, one query
 tells which buckets moved, and the logs that are read here are looked at again.
 """
@@ -7,6 +10,7 @@ tells which buckets moved, and the logs that are read here are looked at again.
 from __future__ import annotations
 
 import asyncio
+from typing import Protocol
 from uuid import UUID
 
 import structlog
@@ -22,13 +26,38 @@ POLL_SECONDS = 1.0
 log = structlog.get_logger(__name__)
 
 
+class Runs(Protocol):
+    """The turns that run on this node."""
+
+    def watched(self) -> list[UUID]:
+        """Their conversations."""
+
+    def behind(self, conversation_id: UUID, offset: int) -> bool:
+        """Whether a turn runs there, and less of the log is known than up to the offset."""
+
+    async def catch_up(self, conversation_id: UUID, offset: int) -> None:
+        """The log has reached the offset."""
+
+
+class _NoRuns:
+    def watched(self) -> list[UUID]:
+        return []
+
+    def behind(self, conversation_id: UUID, offset: int) -> bool:
+        return False
+
+    async def catch_up(self, conversation_id: UUID, offset: int) -> None:
+        pass
+
+
 class HintExchange:
-    """Tells other nodes what moved here, and the tails what moved elsewhere."""
+    """Tells other nodes what moved here, and those who heed it what moved elsewhere."""
 
     def __init__(self, hints: Hints, store: EventStore, tails: Tails) -> None:
         self._hints = hints
         self._store = store
         self._tails = tails
+        self._runs: Runs = _NoRuns()
         self._moved: dict[UUID, int] = {}
         self._any_moved = asyncio.Event()
         self._heard: dict[UUID, int] = {}
@@ -39,6 +68,10 @@ class HintExchange:
         """Say, together with what else moves in these milliseconds, how far the log reaches."""
         self._moved[conversation_id] = offset
         self._any_moved.set()
+
+    def watch(self, runs: Runs) -> None:
+        """Let the turns that run here know what others write."""
+        self._runs = runs
 
     async def run(self) -> None:
         """Exchange hints until cancelled."""
@@ -57,7 +90,7 @@ class HintExchange:
             await self._hints.say(moved)
 
     def _hear(self, conversation_id: UUID, offset: int) -> None:
-        if self._tails.behind(conversation_id, offset):
+        if any(one.behind(conversation_id, offset) for one in (self._tails, self._runs)):
             self._heard[conversation_id] = offset
             self._any_heard.set()
 
@@ -72,6 +105,7 @@ class HintExchange:
             for conversation_id, offset in heard.items():
                 try:
                     await self._tails.catch_up(conversation_id, offset)
+                    await self._runs.catch_up(conversation_id, offset)
                 except StoreUnavailable:
                     log.warning("hints.store_unavailable")
                 except Exception:
@@ -80,7 +114,7 @@ class HintExchange:
     async def _poll(self) -> None:
         while True:
             await asyncio.sleep(POLL_SECONDS)
-            if not self._tails.read_here():
+            if not self._tails.read_here() and not self._runs.watched():
                 self._seen = []
                 continue
             try:
@@ -100,9 +134,14 @@ class HintExchange:
         positions = await self._store.positions()
         seen, self._seen = self._seen or [-1] * len(positions), positions
         moved = {bucket for bucket, now in enumerate(positions) if now != seen[bucket]}
+        buckets = self._store.buckets
+        suspects = {one for one in self._runs.watched() if bucket_of(one, buckets) in moved}
         for tail in self._tails.read_here():
             known, tail.compared = tail.compared, tail.last > 0
-            if not known or bucket_of(tail.conversation_id, self._store.buckets) in moved:
-                head = await self._store.head(tail.conversation_id)
-                if head is not None:
-                    await self._tails.catch_up(tail.conversation_id, head.offset)
+            if not known or bucket_of(tail.conversation_id, buckets) in moved:
+                suspects.add(tail.conversation_id)
+        if not suspects:
+            return
+        for conversation_id, offset in (await self._store.offsets(list(suspects))).items():
+            await self._tails.catch_up(conversation_id, offset)
+            await self._runs.catch_up(conversation_id, offset)

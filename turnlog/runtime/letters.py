@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import get_args
 from uuid import UUID
 
 from msgspec.structs import replace
 
 from turnlog.domain.commands import AppendOutput, AppendText, Command, RunnerCommand
-from turnlog.domain.records import Entry
+from turnlog.domain.records import AnswerRecord, Entry
 from turnlog.runtime.standing import Standing
 
 MAX_DELTA_CHARACTERS = 32 * 1024
@@ -19,6 +19,9 @@ MAX_LETTERS = 512
 
 Committed = tuple[Standing, Sequence[Entry]]
 """The standing after a commit, and the entries that one command made of it."""
+
+Recorder = Callable[[Committed], AnswerRecord]
+"""Makes the record of the answer that a command is given, before it is on disk."""
 
 _RUNNER_COMMANDS = get_args(RunnerCommand)
 
@@ -34,11 +37,27 @@ def pieces(text: str) -> list[str]:
 class Letter:
     """A command in the mailbox, more text that it has gathered, and who waits for its answer."""
 
-    def __init__(self, command: Command, answer: asyncio.Future[Committed] | None) -> None:
+    def __init__(
+        self,
+        command: Command,
+        answer: asyncio.Future[Committed] | None,
+        record: Recorder | None = None,
+    ) -> None:
         self.command = command
         self.answer = answer
+        self.record = record
         self.more: list[str] = []
         self.size = len(command.text) if isinstance(command, AppendText | AppendOutput) else 0
+
+    @property
+    def is_runners(self) -> bool:
+        """Whether it comes from a turn's runner, who cannot say it again."""
+        return isinstance(self.command, _RUNNER_COMMANDS)
+
+    @property
+    def is_forgotten(self) -> bool:
+        """Whether the client that waited has gone; it may even have come back with the same."""
+        return self.answer is not None and self.answer.cancelled() and not self.is_runners
 
     def grow(self, text: str) -> bool:
         """Whether the letter could take in more text of its item."""
@@ -94,7 +113,7 @@ class Mailbox:
 
     def take(self) -> list[Letter]:
         """The letters that are next."""
-        taken = self._letters[:MAX_LETTERS]
+        taken = [letter for letter in self._letters[:MAX_LETTERS] if not letter.is_forgotten]
         self._keep(self._letters[MAX_LETTERS:])
         return taken
 
@@ -117,9 +136,9 @@ class Mailbox:
 def runners_of(letters: list[Letter], error: BaseException) -> list[Letter]:
     """The runners' letters; the clients' are answered with the error."""
     for letter in letters:
-        if not isinstance(letter.command, _RUNNER_COMMANDS):
+        if not letter.is_runners:
             letter.refuse(error)
-    return [letter for letter in letters if isinstance(letter.command, _RUNNER_COMMANDS)]
+    return [letter for letter in letters if letter.is_runners]
 
 
 _Thing = tuple[UUID, int, int | str]

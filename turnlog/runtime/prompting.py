@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from uuid import UUID
 
-from turnlog.domain.conversation import RunningTurn
 from turnlog.domain.model import ModelRequest
 from turnlog.domain.ports import BlobStore, EventStore
 from turnlog.domain.tools import ToolSpec
+from turnlog.domain.turn import RunningTurn
 from turnlog.domain.values import Model
 from turnlog.projections.prompt import blobs_named, prompt
 from turnlog.runtime.reading import Facts, read_facts

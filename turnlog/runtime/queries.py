@@ -63,11 +63,16 @@ async def with_history(parts: Parts, shown: ConversationDetails) -> Conversation
 
 async def turn(parts: Parts, turn_id: UUID, levels: Levels) -> TurnView:
     """The status of one turn; raises `NotFound`, also if its conversation was deleted."""
+    return await _turn(parts, await turn_row(parts, turn_id), levels)
+
+
+async def turn_row(parts: Parts, turn_id: UUID) -> TurnRow:
+    """Where one turn stands; raises `NotFound`, also if its conversation was deleted."""
     row = await parts.views.turn(turn_id)
     listed = None if row is None else await parts.views.conversation(row.conversation_id)
     if row is None or listed is None or listed.row.deleted:
         raise NotFound(thing="turn", id=turn_id)
-    return await _turn(parts, row, levels)
+    return row
 
 
 async def turns(

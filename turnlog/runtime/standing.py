@@ -17,7 +17,7 @@ from turnlog.domain.decisions import decide, moment
 from turnlog.domain.errors import NotFound
 from turnlog.domain.events import Fact
 from turnlog.domain.ports import EventStore
-from turnlog.domain.records import Append, Entry, Head, TurnRow
+from turnlog.domain.records import AnswerRecord, Append, Entry, Head, TurnRow
 from turnlog.projections import listing, turns
 from turnlog.projections.listing import Listing
 
@@ -45,13 +45,14 @@ async def load(store: EventStore, conversation_id: UUID) -> Standing:
     if head is None:
         raise NotFound(thing="conversation", id=conversation_id)
     standing = unborn(conversation_id, head.secret, head.tenant_id)
-    standing = _folded(standing, await store.read(conversation_id, until=head.offset, deltas=False))
-    if (running := standing.state.running) is not None and (running.items or running.calls):
+    entries = await store.read(conversation_id, until=head.offset, deltas=False)
+    folded = _folded(standing, entries)
+    if (running := folded.state.running) is not None and (running.items or running.calls):
         first = min([*running.items, *running.calls])
-        entries = await store.read(conversation_id, after=first, until=head.offset)
-        deltas = [entry for entry in entries if entry.topic in DELTA_TOPICS]
-        standing = _folded(standing, deltas)
-    return replace(standing, head=head, state=replace(standing.state, offset=head.offset))
+        before = [entry for entry in entries if entry.offset < first]
+        rest = await store.read(conversation_id, after=first - 1, until=head.offset)
+        folded = _folded(standing, [*before, *rest])
+    return replace(folded, head=head, state=replace(folded.state, offset=head.offset))
 
 
 async def caught_up(store: EventStore, standing: Standing) -> tuple[Standing, list[Entry]]:
@@ -78,6 +79,11 @@ class Draft:
         self.entries: list[Entry] = []
 
     @property
+    def conversation_id(self) -> UUID:
+        """Whose log it is for."""
+        return self._before.conversation_id
+
+    @property
     def offset(self) -> int:
         """The offset of the last entry so far."""
         return self._state.offset
@@ -89,7 +95,7 @@ class Draft:
         for fact, topic, state in made:
             self._add(fact, topic, state, at)
 
-    def append(self) -> Append:
+    def append(self, records: tuple[AnswerRecord, ...] = ()) -> Append:
         """The draft for the journal."""
         head = self._before.head
         row = None
@@ -101,6 +107,7 @@ class Draft:
             entries=tuple(self.entries),
             conversation=row,
             turns=tuple(self._turns[turn_id] for turn_id in self._touched),
+            records=records,
         )
 
     def written(self) -> Standing:

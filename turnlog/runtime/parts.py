@@ -1,0 +1,45 @@
+"""What the application is made of."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+
+from msgspec import Struct
+
+from turnlog.domain.ports import (
+    BlobStore,
+    Clock,
+    EventStore,
+    Hints,
+    Nodes,
+    Records,
+    Tool,
+    Views,
+)
+from turnlog.domain.records import Process
+from turnlog.runtime.models import Models
+
+
+class Parts(Struct, frozen=True, kw_only=True):
+    """What the application is made of. Times in seconds.
+
+    `process` is this one, and `is_alive` tells of others on the same machine. What a
+    failed step waits before it is tried again, it waits by `sleep`.
+    """
+
+    store: EventStore
+    views: Views
+    blobs: BlobStore
+    nodes: Nodes
+    records: Records
+    hints: Hints
+    clock: Clock
+    models: Models
+    tools: Mapping[str, Tool]
+    process: Process
+    is_alive: Callable[[int], bool]
+    stall_timeout: float = 120.0
+    node_timeout: float = 5.0
+    turn_timeout: float = 3600.0
+    sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
