@@ -15,7 +15,7 @@ from aiohttp.test_utils import TestClient, TestServer
 from pytest_aiohttp import AiohttpClient
 
 from tests.conftest import create_database, drop_database, in_a_loop, with_database
-from tests.http.server import Api, Node, node_in_memory, node_on
+from tests.http.server import Api, Node, node_in_memory, node_on, postgres_ports
 from tests.store.conftest import EMPTY, execute
 from turnlog.adapters.postgres import open_postgres
 from turnlog.http.app import make_app
@@ -37,9 +37,9 @@ async def node(request: pytest.FixtureRequest) -> AsyncIterator[Node]:
         yield node_in_memory()
         return
     url: str = request.getfixturevalue("database_for_http")
-    in_a_loop(execute(url, EMPTY))
+    in_a_loop(execute(url, EMPTY + "DELETE FROM idempotency_records; DELETE FROM nodes;"))
     async with open_postgres(url) as postgres:
-        yield node_on(postgres.store, postgres.views, postgres.blobs, postgres.hints)
+        yield node_on(postgres_ports(postgres))
 
 
 @pytest.fixture

@@ -15,12 +15,18 @@ from multidict import CIMultiDictProxy
 
 from turnlog.adapters.demo import DemoModel
 from turnlog.adapters.memory import MemoryBlobs, MemoryHints, MemoryStore
-from turnlog.domain.ports import BlobStore, EventStore, Hints, Tool, Views
+from turnlog.adapters.postgres import Postgres
+from turnlog.adapters.processes import is_alive, this_process
+from turnlog.domain.ports import Tool
 from turnlog.runtime.application import Parts, Turnlog
 from turnlog.runtime.models import Models, ProviderEntry
 
 DEMO = {"modelProviderId": "demo", "modelProviderApi": "script", "model": "demo"}
 NOWHERE = "01890000-0000-7000-8000-000000000000"
+
+PATIENCE = 20.0  # seconds; nothing here takes so long unless it fails
+
+Ports = dict[str, Any]
 
 
 class Ticks:
@@ -49,13 +55,28 @@ class Node:
 
 def node_in_memory(tools: Sequence[Tool] = ()) -> Node:
     """A node whose log is gone with it."""
+    return node_on(memory_ports(), tools)
+
+
+def memory_ports() -> Ports:
+    """An empty store, for any number of nodes."""
     store = MemoryStore()
-    return node_on(store, store, MemoryBlobs(), MemoryHints(), tools)
+    return {
+        "store": store,
+        "views": store,
+        "nodes": store,
+        "records": store,
+        "blobs": MemoryBlobs(),
+        "hints": MemoryHints(),
+    }
 
 
-def node_on(
-    store: EventStore, views: Views, blobs: BlobStore, hints: Hints, tools: Sequence[Tool] = ()
-) -> Node:
+def postgres_ports(postgres: Postgres) -> Ports:
+    """What a database serves."""
+    return {name: getattr(postgres, name) for name in postgres.__struct_fields__}
+
+
+def node_on(ports: Ports, tools: Sequence[Tool] = ()) -> Node:
     """A node with the demo model, and a provider that has no key."""
     gate = asyncio.Event()
 
@@ -81,13 +102,12 @@ def node_on(
         )
     )
     parts = Parts(
-        store=store,
-        views=views,
-        blobs=blobs,
-        hints=hints,
         clock=Ticks(),
         models=models,
         tools={tool.spec.name: tool for tool in tools},
+        process=this_process(),
+        is_alive=is_alive,
+        **ports,
     )
     return Node(parts, gate)
 
@@ -122,7 +142,10 @@ class Api:
         """One request, and its answer in full."""
         if not path.startswith("/api/"):
             path = f"/api/v1{path}"
-        async with self.client.request(method, path, **options) as response:
+        async with (
+            asyncio.timeout(PATIENCE),
+            self.client.request(method, path, **options) as response,
+        ):
             body = await response.read()
             is_json = "json" in response.headers.get("Content-Type", "")
             json = await response.json(content_type=None) if is_json and body else None

@@ -135,9 +135,3 @@ async def test_a_long_configuration_of_many_escapes_is_measured_as_it_is_stored(
     answer = await api.post("/conversations", DEMO | {"instructions": "\u2028" * 30_000})
 
     assert answer.status == 400
-
-
-async def test_an_idempotency_key_is_refused_rather_than_ignored(api: Api) -> None:
-    answer = await api.post("/conversations", DEMO, headers={"Idempotency-Key": "one"})
-
-    assert (answer.status, answer.code) == (400, "NOT_AVAILABLE")

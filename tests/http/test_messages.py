@@ -111,8 +111,6 @@ async def test_a_message_to_what_is_known_is_accepted_and_to_something_else_refu
         ({"message": "x"} | DEMO | {"modelProviderId": "acme"}, "INVALID_PROVIDER", "Supported"),
         ({"message": "x"} | DEMO | {"modelProviderApi": "chat"}, "UNSUPPORTED_API", "chat"),
         ({"message": "x", "onBusy": "shout"}, "VALIDATION_ERROR", "onBusy"),
-        ({"message": "x", "onBusy": "steer"}, "NOT_AVAILABLE", "steer"),
-        ({"message": "x", "onBusy": "interrupt"}, "NOT_AVAILABLE", "interrupt"),
         ({"message": "x", "temperature": 3}, "VALIDATION_ERROR", "temperature"),
         ({"message": "x", "tools": ["fly"]}, "UNKNOWN_TOOL", "fly"),
         ({"message": "x", "title": "y"}, "VALIDATION_ERROR", "title: is no member of this"),
@@ -136,15 +134,3 @@ async def test_nothing_can_be_said_to_what_does_not_exist(api: Api) -> None:
 
     assert (answer.status, answer.code) == (404, "NOT_FOUND")
     assert not any(await api.node.heads())
-
-
-async def test_an_idempotency_key_is_refused_rather_than_ignored(api: Api) -> None:
-    conversation = await api.create()
-
-    answer = await api.post(
-        f"/conversations/{conversation['conversationId']}/messages",
-        {"message": "x"},
-        headers={"Idempotency-Key": '"one"'},
-    )
-
-    assert (answer.status, answer.code) == (400, "NOT_AVAILABLE")

@@ -106,6 +106,7 @@ async def test_the_server_answers_as_the_document_says(api: Api) -> None:
         ("GET", f"{here}/turns{full}", "/conversations/{conversationId}/turns", None),
         ("POST", f"{here}/messages", "/conversations/{conversationId}/messages", {"message": "x"}),
         ("GET", f"/turns/{turn['turnId']}{full}", "/turns/{turnId}", None),
+        ("POST", f"/turns/{turn['turnId']}/cancel", "/turns/{turnId}/cancel", {"reason": "x"}),
         ("GET", f"/turns/{NOWHERE}", "/turns/{turnId}", None),
     ):
         answer = await api.ask(method, path, json=body)

@@ -17,6 +17,7 @@ from turnlog.http.later import Later
 from turnlog.http.log import Log
 from turnlog.http.messages import Messages
 from turnlog.http.middleware import expected, name_request, recorded, refusals_told
+from turnlog.http.once import OnceEach
 from turnlog.http.openapi import OpenApi
 from turnlog.http.streams import Streams
 from turnlog.http.turns import Turns
@@ -49,11 +50,12 @@ def make_app(
     app.on_shutdown.append(_streams_ended)
     app[STREAMS] = streams = Streams()
     catalogue = Catalogue(turnlog)
+    once_each = OnceEach(turnlog)
     resources: list[Resource] = [
         catalogue,
-        Conversations(turnlog),
-        Messages(turnlog),
-        Turns(turnlog),
+        Conversations(turnlog, once_each),
+        Messages(turnlog, once_each),
+        Turns(turnlog, once_each),
         Log(turnlog, streams, default_dialect),
         Blobs(turnlog),
         OpenApi(),

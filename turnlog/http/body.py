@@ -18,15 +18,33 @@ MESSAGE_BYTES = 16 << 20
 STALL_SECONDS = 30.0
 
 
-async def read_object(request: web.Request, limit: int = JSON_BYTES) -> dict[str, Any]:
-    """The members of the object that the body is; `limit` in bytes."""
-    charset = (request.charset or "utf-8").lower()
-    if request.content_type != "application/json" or charset not in ("utf-8", "utf8"):
-        raise UnsupportedMediaType(given=request.headers.get("Content-Type", "")[:80])
-    value = _parsed(await _read(request, limit))
+async def read_object(request: web.Request) -> dict[str, Any]:
+    """The members of the object that the body is."""
+    return object_in(await read_body(request, JSON_BYTES))
+
+
+async def read_body(request: web.Request, limit: int, *, optional: bool = False) -> bytes:
+    """The body, which says that it is JSON; `limit` in bytes. An optional one may be empty."""
+    if not optional:
+        _check_type(request)
+    body = await _read(request, limit)
+    if body:
+        _check_type(request)
+    return body
+
+
+def object_in(body: bytes) -> dict[str, Any]:
+    """The members of the object that the body is."""
+    value = _parsed(body)
     if not isinstance(value, dict):
         raise InvalidInput(message="The body must be a JSON object.")
     return value
+
+
+def _check_type(request: web.Request) -> None:
+    charset = (request.charset or "utf-8").lower()
+    if request.content_type != "application/json" or charset not in ("utf-8", "utf8"):
+        raise UnsupportedMediaType(given=request.headers.get("Content-Type", "")[:80])
 
 
 async def _read(request: web.Request, limit: int) -> bytes:

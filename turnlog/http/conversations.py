@@ -18,13 +18,15 @@ from turnlog.http import parameters
 from turnlog.http.body import read_object
 from turnlog.http.choices import check_model, check_tools
 from turnlog.http.encoding import json
-from turnlog.http.preconditions import etag, if_match, no_idempotency_yet, not_modified
+from turnlog.http.once import OnceEach, Posted
+from turnlog.http.preconditions import etag, if_match, not_modified
 from turnlog.http.requests import CreateConversation, UpdateConversation, as_part_of, check_size
 from turnlog.http.validation import valid
 from turnlog.projections.listing import ConversationStatus
 from turnlog.runtime import queries
 from turnlog.runtime.application import TENANT, Turnlog
 from turnlog.runtime.queries import ConversationDetails
+from turnlog.runtime.standing import Standing
 
 _SHOWN = frozenset(field.encode_name for field in fields(ConversationDetails))
 
@@ -39,36 +41,31 @@ class ConversationPage(Struct, frozen=True, kw_only=True, rename="camel"):
 class Conversations:
     """What can be done with conversations."""
 
-    def __init__(self, turnlog: Turnlog) -> None:
+    def __init__(self, turnlog: Turnlog, once_each: OnceEach) -> None:
         self._turnlog = turnlog
+        self._once_each = once_each
         self._parts = turnlog.parts
 
     def routes(self) -> Sequence[web.RouteDef]:
         """Where these are reached, below the API's root."""
         return [
-            web.post("/conversations", self.create),
+            web.post("/conversations", self._once_each.handler(self.create)),
             web.get("/conversations", self.list),
             web.get("/conversations/{conversationId}", self.show),
             web.patch("/conversations/{conversationId}", self.update),
             web.delete("/conversations/{conversationId}", self.delete),
         ]
 
-    async def create(self, request: web.Request) -> web.Response:
+    async def create(self, request: web.Request, posted: Posted) -> web.Response:
         """A new conversation."""
-        no_idempotency_yet(request)
-        wanted = valid(CreateConversation, await read_object(request))
+        wanted = valid(CreateConversation, posted.members())
         check_size(wanted)
         check_model(
             self._parts.models, wanted.model_provider_id, wanted.model_provider_api, wanted.model
         )
         check_tools(self._parts.tools, wanted.tools or ())
-        standing = await self._turnlog.create(as_part_of(Configuration, wanted))
-        shown = replace(queries.standing_at(standing), history=[])
-        headers = {
-            "Location": f"/api/v1/conversations/{shown.conversation_id}",
-            "ETag": etag(shown.offset),
-        }
-        return json(shown, status=HTTPStatus.CREATED, headers=headers)
+        configuration = as_part_of(Configuration, wanted)
+        return _created(await self._turnlog.create(configuration, once=posted.once(_created)))
 
     async def list(self, request: web.Request) -> web.Response:
         """A page of the list."""
@@ -128,6 +125,15 @@ class Conversations:
             raise NotAvailable(feature="To erase what a conversation holds")
         await self._turnlog.delete(conversation_id, by="client")
         return web.Response(status=HTTPStatus.NO_CONTENT)
+
+
+def _created(standing: Standing) -> web.Response:
+    shown = replace(queries.standing_at(standing), history=[])
+    headers = {
+        "Location": f"/api/v1/conversations/{shown.conversation_id}",
+        "ETag": etag(shown.offset),
+    }
+    return json(shown, status=HTTPStatus.CREATED, headers=headers)
 
 
 def _status(request: web.Request) -> str | None:

@@ -8,7 +8,8 @@ TurnlogError
 ├── ForeignCaller            neither from this machine nor with a key
 ├── UnsupportedMediaType
 ├── BodyTooLarge
-└── BodyStalled
+├── BodyStalled
+└── IdempotencyKeyReused
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from msgspec import Struct
 from turnlog.domain.errors import (
     Conflict,
     InvalidInput,
+    NodeStopping,
     NotFound,
     PreconditionFailed,
     StoreUnavailable,
@@ -68,6 +70,12 @@ class BodyStalled(TurnlogError):
     code = "REQUEST_TIMEOUT"
 
 
+class IdempotencyKeyReused(TurnlogError):
+    """This Idempotency-Key was used before, with another body: take a new one."""
+
+    code = "IDEMPOTENCY_KEY_REUSED"
+
+
 # A kind that is not named has the status of the kind above it. One that comes to
 # TurnlogError itself was meant for somebody else than a client: a defect.
 STATUS: dict[type[TurnlogError], HTTPStatus] = {
@@ -80,7 +88,9 @@ STATUS: dict[type[TurnlogError], HTTPStatus] = {
     PreconditionFailed: HTTPStatus.PRECONDITION_FAILED,
     BodyTooLarge: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
     UnsupportedMediaType: HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
+    IdempotencyKeyReused: HTTPStatus.UNPROCESSABLE_ENTITY,
     StoreUnavailable: HTTPStatus.SERVICE_UNAVAILABLE,
+    NodeStopping: HTTPStatus.SERVICE_UNAVAILABLE,
 }
 
 
@@ -116,7 +126,10 @@ def refusal(request: web.Request, error: TurnlogError) -> web.Response:
     headers = {}
     if status == HTTPStatus.SERVICE_UNAVAILABLE:
         headers["Retry-After"] = str(RETRY_AFTER_SECONDS)
-    return problem(request, status, error.code, str(error), details, headers)
+    response = problem(request, status, error.code, str(error), details, headers)
+    if isinstance(error, NodeStopping):
+        response.force_close()  # so that the client's next try goes elsewhere
+    return response
 
 
 def problem(

@@ -10,7 +10,6 @@ from turnlog.http.errors import NotYet
 
 _PATHS = (
     "/conversations/{conversationId}/fork",
-    "/turns/{turnId}/cancel",
     "/turns/{turnId}/tool-results",
     "/turns/{turnId}/approvals",
     "/usage",

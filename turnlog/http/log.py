@@ -13,6 +13,7 @@ from msgspec import Struct
 from turnlog.domain.errors import CursorAhead, InvalidInput, NotFound, StoreUnavailable
 from turnlog.domain.records import Entry, TurnRow
 from turnlog.http import parameters
+from turnlog.http.portions import MOST, Portions
 from turnlog.http.streams import Stream, Streams
 from turnlog.projections import cursor as cursors
 from turnlog.projections import frames, pages
@@ -22,7 +23,6 @@ from turnlog.runtime.application import Turnlog
 MAX_STREAMS = 20_000
 PAGE_EVENTS = 1000
 PAGE_BYTES = 4 << 20
-BATCH = 256
 
 Form = Literal["sse", "json", "ndjson"]
 _FORMS: dict[str, Form] = {
@@ -158,12 +158,12 @@ class Log:
     async def _page(self, request: web.Request, place: Place) -> web.Response:
         limit = _limit(request.query.get("limit"))
         lines: list[bytes] = []
-        size, last, seen = 0, place.after, 0
-        async for entry in self._entries(place, limit):
-            if place.view.includes(entry):
-                lines.append(pages.line(entry))
-                size += len(entry.state)
-            last, seen = entry.offset, seen + 1
+        size, last = 0, place.after
+        async for entries in self._portions(place, limit):
+            shown = [pages.line(entry) for entry in entries if place.view.includes(entry)]
+            lines += shown
+            size += sum(map(len, shown))
+            last = entries[-1].offset
             if size > PAGE_BYTES:
                 break
         body = b'{"events":[%b],"nextAfter":%d,"head":%d}' % (b",".join(lines), last, place.head)
@@ -173,30 +173,21 @@ class Log:
         response = web.StreamResponse(headers={"Content-Type": "application/x-ndjson"})
         _without_length(request, response)
         await response.prepare(request)
-        lines: list[bytes] = []
-        async for entry in self._entries(place):
-            if place.view.includes(entry):
-                lines.append(pages.line(entry) + b"\n")
-            if len(lines) == BATCH:
-                await response.write(b"".join(lines))
-                lines.clear()
-        await response.write(b"".join(lines))
+        async for entries in self._portions(place):
+            lines = [pages.line(entry) + b"\n" for entry in entries if place.view.includes(entry)]
+            await response.write(b"".join(lines))
         return response
 
-    async def _entries(self, place: Place, limit: int | None = None) -> AsyncIterator[Entry]:
+    async def _portions(self, place: Place, limit: int | None = None) -> AsyncIterator[list[Entry]]:
         """The log from the place to its end as it was, or so many entries of it."""
+        log = Portions(self._store, place.conversation_id)
         after, left = place.after, limit
         while left is None or left > 0:
-            entries = await self._store.read(
-                place.conversation_id,
-                after=after,
-                until=place.head,
-                limit=BATCH if left is None else min(BATCH, left),
-            )
+            most = MOST if left is None else min(MOST, left)
+            entries = await log.read(after, until=place.head, most=most)
             if not entries:
                 return
-            for entry in entries:
-                yield entry
+            yield entries
             after = entries[-1].offset
             left = None if left is None else left - len(entries)
 

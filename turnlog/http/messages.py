@@ -8,16 +8,18 @@ from uuid import UUID
 
 from aiohttp import web
 from msgspec import Struct
+from msgspec.structs import fields
 
 from turnlog.domain.values import Overrides
 from turnlog.http import parameters
-from turnlog.http.body import MESSAGE_BYTES, read_object
+from turnlog.http.body import MESSAGE_BYTES
 from turnlog.http.choices import check_model, check_tools
 from turnlog.http.content import content_of
 from turnlog.http.encoding import json
-from turnlog.http.preconditions import if_match, no_idempotency_yet
+from turnlog.http.once import OnceEach, Posted
+from turnlog.http.preconditions import if_match
 from turnlog.http.requests import MAX_OVERRIDES_BYTES, SubmitMessage, as_part_of, check_size
-from turnlog.http.validation import valid
+from turnlog.http.validation import MemberProblem, invalid, valid
 from turnlog.runtime import queries
 from turnlog.runtime.application import Submitted, Turnlog
 
@@ -36,22 +38,25 @@ class SubmittedTurn(Struct, frozen=True, kw_only=True, rename="camel"):
 class Messages:
     """What can be said to a conversation."""
 
-    def __init__(self, turnlog: Turnlog) -> None:
+    def __init__(self, turnlog: Turnlog, once_each: OnceEach) -> None:
         self._turnlog = turnlog
+        self._once_each = once_each
         self._parts = turnlog.parts
 
     def routes(self) -> Sequence[web.RouteDef]:
         """Where these are reached, below the API's root."""
-        return [web.post("/conversations/{conversationId}/messages", self.submit)]
+        submit = self._once_each.handler(self.submit, limit=MESSAGE_BYTES)
+        return [web.post("/conversations/{conversationId}/messages", submit)]
 
-    async def submit(self, request: web.Request) -> web.Response:
+    async def submit(self, request: web.Request, posted: Posted) -> web.Response:
         """A user message; answered when its turn is on disk, never waiting for the model."""
         conversation_id = parameters.conversation_id(request)
-        no_idempotency_yet(request)
         offset = if_match(request)
-        message = valid(SubmitMessage, await read_object(request, MESSAGE_BYTES))
+        message = valid(SubmitMessage, posted.members())
         overrides = as_part_of(Overrides, message)
         check_size(overrides, MAX_OVERRIDES_BYTES)
+        if message.on_busy == "steer":
+            _check_unchanged(overrides)
         check_model(
             self._parts.models,
             message.model_provider_id,
@@ -69,13 +74,27 @@ class Messages:
             on_busy=message.on_busy,
             overrides=overrides,
             if_match=offset,
+            once=posted.once(_accepted),
         )
-        return json(_shown(submitted), status=HTTPStatus.ACCEPTED)
+        return _accepted(submitted)
 
 
-def _shown(submitted: Submitted) -> SubmittedTurn:
+def _check_unchanged(overrides: Overrides) -> None:
+    named = [
+        field.encode_name
+        for field in fields(overrides)
+        if getattr(overrides, field.name) is not None
+    ]
+    if named:
+        raise invalid([MemberProblem(name, _STEERS) for name in named])
+
+
+_STEERS = "cannot be given with onBusy 'steer': the turn that runs keeps its model and settings"
+
+
+def _accepted(submitted: Submitted) -> web.Response:
     url = f"/api/v1/turns/{submitted.turn_id}"
-    return SubmittedTurn(
+    shown = SubmittedTurn(
         turn_id=submitted.turn_id,
         conversation_id=submitted.conversation_id,
         status=submitted.status,
@@ -83,3 +102,4 @@ def _shown(submitted: Submitted) -> SubmittedTurn:
         stream_url=f"{url}/stream-events",
         status_url=url,
     )
+    return json(shown, status=HTTPStatus.ACCEPTED)

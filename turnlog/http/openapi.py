@@ -14,7 +14,8 @@ from aiohttp import web
 from turnlog import __version__
 from turnlog.http.encoding import json
 from turnlog.http.errors import Problem
-from turnlog.http.operations import OPERATIONS, Answer, Operation, Parameter
+from turnlog.http.operations import OPERATIONS
+from turnlog.http.terms import Answer, Operation, Parameter
 
 _REFERENCE = "#/components/schemas/{name}"
 _WORD = re.compile(r"{(\w+)}")
@@ -79,7 +80,10 @@ class _Writer:
             written["parameters"] = parameters
         if operation.body is not None:
             content = {"application/json": {"schema": self._schemas[operation.body]}}
-            written["requestBody"] = {"required": True, "content": content}
+            written["requestBody"] = {
+                "required": not operation.body_optional,
+                "content": content,
+            }
         problem = {"application/problem+json": {"schema": self._schemas[Problem]}}
         written["responses"] = {
             **{str(int(status)): self._answer(a) for status, a in operation.answers.items()},

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any, Literal
 
@@ -12,46 +11,37 @@ from turnlog.domain.events import Fact
 from turnlog.http.catalogue import Health, ModelList, ProviderList, ToolList
 from turnlog.http.conversations import ConversationPage
 from turnlog.http.messages import SubmittedTurn
-from turnlog.http.requests import CreateConversation, SubmitMessage, UpdateConversation
-from turnlog.http.turns import TurnPage
-from turnlog.projections.levels import Level
+from turnlog.http.requests import CancelTurn, CreateConversation, SubmitMessage, UpdateConversation
+from turnlog.http.terms import (
+    BAD,
+    CONFLICT,
+    CURSOR,
+    HELD,
+    IF_MATCH,
+    IF_NONE_MATCH,
+    JSON,
+    LEVELS,
+    LIMIT,
+    MEDIA_TYPE,
+    NDJSON,
+    NOT_FOUND,
+    ONCE,
+    PRECONDITION,
+    READING,
+    REUSED,
+    SSE,
+    TOO_LARGE,
+    Answer,
+    Operation,
+    Parameter,
+)
+from turnlog.http.turns import CancelledTurn, TurnPage
 from turnlog.projections.listing import ConversationStatus
 from turnlog.projections.turn_view import TurnView
 from turnlog.runtime.queries import ConversationDetails
 
-JSON = "application/json"
-SSE = "text/event-stream"
-NDJSON = "application/x-ndjson"
-
-
-class Parameter(Struct, frozen=True):
-    """A word in the query or a header, and the type of its text."""
-
-    name: str
-    summary: str
-    kind: Any = str
-    place: Literal["query", "header"] = "query"
-
-
-class Answer(Struct, frozen=True):
-    """An answer that is no problem; `bodies` are the types of its body, by media type."""
-
-    summary: str
-    bodies: Mapping[str, Any] = {}
-    headers: tuple[str, ...] = ()
-
-
-class Operation(Struct, frozen=True, kw_only=True):
-    """A method at a path below the API's root; `refusals` are the statuses of its problems."""
-
-    method: Literal["GET", "POST", "PATCH", "DELETE"]
-    path: str
-    name: str
-    summary: str
-    answers: Mapping[HTTPStatus, Answer]
-    refusals: tuple[HTTPStatus, ...] = ()
-    parameters: tuple[Parameter, ...] = ()
-    body: type[Struct] | None = None
+CONVERSATION = "/conversations/{conversationId}"
+TURN = "/turns/{turnId}"
 
 
 class EventPage(Struct, frozen=True, kw_only=True, rename="camel"):
@@ -61,30 +51,6 @@ class EventPage(Struct, frozen=True, kw_only=True, rename="camel"):
     next_after: int
     head: int
 
-
-CONVERSATION = "/conversations/{conversationId}"
-TURN = "/turns/{turnId}"
-
-LIMIT = Parameter("limit", "How many on a page, 1 to 100; others are clamped.", int)
-CURSOR = Parameter("cursor", "The `nextCursor` of the page before.")
-IF_MATCH = Parameter("If-Match", "The ETag of the conversation as it is known.", place="header")
-IF_NONE_MATCH = Parameter("If-None-Match", "An ETag that is held already.", place="header")
-LEVELS = (
-    Parameter("thinkingLevel", "How much of thoughts is shown.", Level),
-    Parameter("toolLevel", "How much of tool calls is shown.", Level),
-)
-READING = (
-    Parameter("Last-Event-ID", "Go on after this event.", place="header"),
-    Parameter("after", "The same, where no header can be set; `latest`: only what is new."),
-    Parameter("types", "Only these types of events, with `*` for what begins so."),
-    Parameter("dialect", "The vocabulary in which the log is told."),
-    Parameter("follow", "`false`: end the stream where the log ends.", bool),
-)
-HELD = Answer("It is the one that is held")
-
-_BAD, _NOT_FOUND = HTTPStatus.BAD_REQUEST, HTTPStatus.NOT_FOUND
-_CONFLICT, _PRECONDITION = HTTPStatus.CONFLICT, HTTPStatus.PRECONDITION_FAILED
-_TOO_LARGE, _MEDIA_TYPE = HTTPStatus.REQUEST_ENTITY_TOO_LARGE, HTTPStatus.UNSUPPORTED_MEDIA_TYPE
 
 OPERATIONS = (
     Operation(
@@ -116,7 +82,7 @@ OPERATIONS = (
         name="listModels",
         summary="Models of a provider",
         answers={HTTPStatus.OK: Answer("Some that it has", {JSON: ModelList})},
-        refusals=(_NOT_FOUND,),
+        refusals=(NOT_FOUND,),
     ),
     Operation(
         method="GET",
@@ -130,13 +96,14 @@ OPERATIONS = (
         path="/conversations",
         name="createConversation",
         summary="Create a conversation",
+        parameters=(ONCE,),
         body=CreateConversation,
         answers={
             HTTPStatus.CREATED: Answer(
                 "The conversation", {JSON: ConversationDetails}, ("Location", "ETag")
             )
         },
-        refusals=(_BAD, _TOO_LARGE, _MEDIA_TYPE),
+        refusals=(BAD, TOO_LARGE, MEDIA_TYPE, REUSED),
     ),
     Operation(
         method="GET",
@@ -152,7 +119,7 @@ OPERATIONS = (
             Parameter("include", "`history`: what was said, too.", Literal["history"]),
         ),
         answers={HTTPStatus.OK: Answer("A page", {JSON: ConversationPage})},
-        refusals=(_BAD,),
+        refusals=(BAD,),
     ),
     Operation(
         method="GET",
@@ -164,7 +131,7 @@ OPERATIONS = (
             HTTPStatus.OK: Answer("The conversation", {JSON: ConversationDetails}, ("ETag",)),
             HTTPStatus.NOT_MODIFIED: HELD,
         },
-        refusals=(_NOT_FOUND,),
+        refusals=(NOT_FOUND,),
     ),
     Operation(
         method="PATCH",
@@ -174,7 +141,7 @@ OPERATIONS = (
         parameters=(IF_MATCH,),
         body=UpdateConversation,
         answers={HTTPStatus.OK: Answer("The conversation", {JSON: ConversationDetails}, ("ETag",))},
-        refusals=(_BAD, _NOT_FOUND, _PRECONDITION, _TOO_LARGE, _MEDIA_TYPE),
+        refusals=(BAD, NOT_FOUND, PRECONDITION, TOO_LARGE, MEDIA_TYPE),
     ),
     Operation(
         method="DELETE",
@@ -182,7 +149,7 @@ OPERATIONS = (
         name="deleteConversation",
         summary="Close a conversation and hide it",
         answers={HTTPStatus.NO_CONTENT: Answer("It is closed")},
-        refusals=(_NOT_FOUND,),
+        refusals=(NOT_FOUND,),
     ),
     Operation(
         method="GET",
@@ -197,7 +164,7 @@ OPERATIONS = (
         answers={
             HTTPStatus.OK: Answer("The log", {JSON: EventPage, SSE: str, NDJSON: str}),
         },
-        refusals=(_BAD, _NOT_FOUND, HTTPStatus.NOT_ACCEPTABLE, _CONFLICT),
+        refusals=(BAD, NOT_FOUND, HTTPStatus.NOT_ACCEPTABLE, CONFLICT),
     ),
     Operation(
         method="GET",
@@ -206,7 +173,7 @@ OPERATIONS = (
         summary="A conversation's turns, newest first",
         parameters=(LIMIT, CURSOR, *LEVELS),
         answers={HTTPStatus.OK: Answer("A page", {JSON: TurnPage})},
-        refusals=(_BAD, _NOT_FOUND),
+        refusals=(BAD, NOT_FOUND),
     ),
     Operation(
         method="GET",
@@ -218,17 +185,17 @@ OPERATIONS = (
             HTTPStatus.OK: Answer("Its bytes", {"*/*": bytes}, ("ETag",)),
             HTTPStatus.NOT_MODIFIED: HELD,
         },
-        refusals=(_NOT_FOUND,),
+        refusals=(NOT_FOUND,),
     ),
     Operation(
         method="POST",
         path=f"{CONVERSATION}/messages",
         name="submitMessage",
         summary="Say something, which starts a turn",
-        parameters=(IF_MATCH,),
+        parameters=(ONCE, IF_MATCH),
         body=SubmitMessage,
         answers={HTTPStatus.ACCEPTED: Answer("The turn is recorded", {JSON: SubmittedTurn})},
-        refusals=(_BAD, _NOT_FOUND, _CONFLICT, _PRECONDITION, _TOO_LARGE, _MEDIA_TYPE),
+        refusals=(BAD, NOT_FOUND, CONFLICT, PRECONDITION, TOO_LARGE, MEDIA_TYPE, REUSED),
     ),
     Operation(
         method="GET",
@@ -237,7 +204,18 @@ OPERATIONS = (
         summary="A turn's status",
         parameters=LEVELS,
         answers={HTTPStatus.OK: Answer("Its status", {JSON: TurnView})},
-        refusals=(_BAD, _NOT_FOUND),
+        refusals=(BAD, NOT_FOUND),
+    ),
+    Operation(
+        method="POST",
+        path=f"{TURN}/cancel",
+        name="cancelTurn",
+        summary="Ask a turn to stop",
+        parameters=(ONCE,),
+        body=CancelTurn,
+        body_optional=True,
+        answers={HTTPStatus.ACCEPTED: Answer("It was asked", {JSON: CancelledTurn})},
+        refusals=(BAD, NOT_FOUND, TOO_LARGE, MEDIA_TYPE, REUSED),
     ),
     Operation(
         method="GET",
@@ -249,6 +227,6 @@ OPERATIONS = (
             HTTPStatus.OK: Answer("Its events", {SSE: str}),
             HTTPStatus.NO_CONTENT: Answer("It has ended, and nothing follows the cursor"),
         },
-        refusals=(_BAD, _NOT_FOUND, HTTPStatus.NOT_ACCEPTABLE, _CONFLICT),
+        refusals=(BAD, NOT_FOUND, HTTPStatus.NOT_ACCEPTABLE, CONFLICT),
     ),
 )

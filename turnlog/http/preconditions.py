@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from aiohttp import web
 
-from turnlog.domain.errors import InvalidInput, NotAvailable
+from turnlog.domain.errors import InvalidInput
 
 
 def etag(offset: int) -> str:
@@ -34,12 +34,6 @@ def if_match(request: web.Request) -> int | None:
     if any(tag.value == "*" for tag in tags):
         return None
     return max(_offset(tag.value) if not tag.is_weak else -1 for tag in tags)
-
-
-def no_idempotency_yet(request: web.Request) -> None:
-    """Refuse to pretend that the request may safely be sent again."""
-    if "Idempotency-Key" in request.headers:
-        raise NotAvailable(feature="Idempotency-Key")
 
 
 def _offset(tag: str) -> int:

@@ -130,6 +130,12 @@ class SubmitMessage(Overrides, frozen=True, kw_only=True, forbid_unknown_fields=
     tools: Tools | None = None
 
 
+class CancelTurn(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A turn is to stop."""
+
+    reason: Annotated[str, Meta(max_length=1024)] | None = None
+
+
 def as_part_of(kind: type[S], request: Struct) -> S:
     """Those members of a request that make up the kind."""
     return kind(**{name: getattr(request, name) for name in kind.__struct_fields__})

@@ -25,23 +25,25 @@ async def serve(
     listener: socket.socket,
     *,
     default_dialect: str,
-    ready: Callable[[str], None],
+    ready: Callable[[], None],
+    supervised: bool = False,
 ) -> None:
     """Serve until SIGTERM or SIGINT; a second one ends the process at once.
 
     Then: no more connections, the turns may finish for so long, the streams end,
-    for their readers to resume elsewhere. `ready` is given the server's URL.
+    for their readers to resume elsewhere. One who is `supervised` leaves it to its
+    supervisor when it is enough: a terminal's or a service manager's signals reach both.
     """
-    stop = _asked_to_stop()
+    stop = _asked_to_stop(for_good=not supervised)
     app = make_app(turnlog, default_dialect=default_dialect)
     runner = web.AppRunner(
         app, access_log=None, handler_cancellation=True, shutdown_timeout=HANDLERS_SECONDS
     )
     await runner.setup()
-    async with turnlog.running(DRAIN_SECONDS):
+    async with turnlog.running(DRAIN_SECONDS, with_siblings=supervised):
         site = web.SockSite(runner, listener)
         await site.start()
-        ready(_url(listener))
+        ready()
         await stop.wait()
         log.info("server.stopping", turns=turnlog.turns_running)
         await site.stop()
@@ -49,12 +51,12 @@ async def serve(
     log.info("server.stopped")
 
 
-def _asked_to_stop() -> asyncio.Event:
-    """Set by the first SIGTERM or SIGINT; the second ends the process."""
+def _asked_to_stop(*, for_good: bool) -> asyncio.Event:
+    """Set by the first SIGTERM or SIGINT; the second ends the process, if that is `for_good`."""
     stop = asyncio.Event()
 
     def asked() -> None:
-        if stop.is_set():
+        if stop.is_set() and for_good:
             os._exit(0)
         stop.set()
 
@@ -64,6 +66,7 @@ def _asked_to_stop() -> asyncio.Event:
     return stop
 
 
-def _url(listener: socket.socket) -> str:
+def url_of(listener: socket.socket) -> str:
+    """Where a listening socket is reached."""
     host, port = listener.getsockname()[:2]
     return f"http://{f'[{host}]' if ':' in host else host}:{port}"

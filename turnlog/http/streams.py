@@ -8,18 +8,16 @@ behind, when the stream ends, or when the server stops.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
 
 from aiohttp.http_writer import StreamWriter
 
 from turnlog.domain.ports import EventStore
-from turnlog.domain.records import Entry
+from turnlog.http.portions import Portions, portion
 from turnlog.projections.context import Context
 from turnlog.projections.frames import KEEPALIVE, RETRY
 from turnlog.projections.view import View
 from turnlog.runtime.tail import Tail
 
-PAGE = 256
 MAX_UNSENT_BYTES = 64 * 1024
 KEEPALIVE_SECONDS = 15.0
 STALL_SECONDS = 60.0
@@ -58,18 +56,11 @@ class Stream:
 
     async def run(self, store: EventStore) -> None:
         """Show the log from the cursor until it, or the stream, ends."""
+        log = Portions(store, self._tail.conversation_id)
         while not self._over:
             self._wake.clear()
             await self._drained()
-            entries = self._tail.since(self.cursor)
-            if entries is None:
-                entries = await self._page(store)
-            if entries:
-                context = _NO_CONTEXT
-                if self.view.needs_context:
-                    context = await self._tail.context(store, entries[-1].offset)
-                self._show(entries, context)
-            elif self._tail.since(self.cursor) == []:
+            if not await self._show_more(store, log) and self._tail.since(self.cursor) == []:
                 if not self._follow:
                     return
                 await self._live()
@@ -99,16 +90,21 @@ class Stream:
         elif now - self._spoke > KEEPALIVE_SECONDS:
             self._write(KEEPALIVE)
 
-    async def _page(self, store: EventStore) -> list[Entry]:
-        entries = await store.read(self._tail.conversation_id, after=self.cursor, limit=PAGE)
+    async def _show_more(self, store: EventStore, log: Portions) -> bool:
+        """Show a portion of what follows the cursor; whether there was any."""
+        window = self._tail.since(self.cursor)
+        entries = await log.read(self.cursor) if window is None else portion(window)
         if not entries:
-            self._tail.reached(self.cursor)
-        return entries
-
-    def _show(self, entries: Sequence[Entry], context: Context) -> None:
+            if window is None:
+                self._tail.reached(self.cursor)
+            return False
+        context = _NO_CONTEXT
+        if self.view.needs_context:
+            context = await self._tail.context(store, entries[-1].offset)
         frames = b"".join([self.view.render(entry, context) for entry in entries])
         ended = any(self.view.is_last(entry) for entry in entries)
         self.receive(frames, entries[-1].offset, ended=ended)
+        return True
 
     async def _live(self) -> None:
         self._tail.attach(self)

@@ -1,15 +1,22 @@
-"""Turns: how they stand."""
+"""Turns: how they stand, and asking them to stop."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from http import HTTPStatus
+from uuid import UUID
 
+import msgspec
 from aiohttp import web
 from msgspec import Struct
 
+from turnlog.domain.records import TurnRow
 from turnlog.http import parameters
 from turnlog.http.encoding import json
-from turnlog.projections.turn_view import TurnView
+from turnlog.http.once import OnceEach, Posted
+from turnlog.http.requests import CancelTurn
+from turnlog.http.validation import valid
+from turnlog.projections.turn_view import TurnStatus, TurnView
 from turnlog.runtime import queries
 from turnlog.runtime.application import Turnlog
 
@@ -21,16 +28,29 @@ class TurnPage(Struct, frozen=True, kw_only=True, rename="camel"):
     next_cursor: str | None
 
 
-class Turns:
-    """What can be asked about turns."""
+class CancelledTurn(Struct, frozen=True, kw_only=True, rename="camel"):
+    """A turn that was asked to stop, as it stands: it may still have to end."""
 
-    def __init__(self, turnlog: Turnlog) -> None:
+    turn_id: UUID
+    conversation_id: UUID
+    status: TurnStatus
+
+
+class Turns:
+    """What can be asked about turns, and of them."""
+
+    def __init__(self, turnlog: Turnlog, once_each: OnceEach) -> None:
+        self._turnlog = turnlog
+        self._once_each = once_each
         self._parts = turnlog.parts
 
     def routes(self) -> Sequence[web.RouteDef]:
         """Where these are reached, below the API's root."""
         return [
             web.get("/turns/{turnId}", self.show),
+            web.post(
+                "/turns/{turnId}/cancel", self._once_each.handler(self.cancel, body_optional=True)
+            ),
             web.get("/conversations/{conversationId}/turns", self.list),
         ]
 
@@ -39,6 +59,17 @@ class Turns:
         turn_id = parameters.turn_id(request)
         levels = parameters.levels(request)
         return json(await queries.turn(self._parts, turn_id, levels))
+
+    async def cancel(self, request: web.Request, posted: Posted) -> web.Response:
+        """Ask it to stop; one that was asked before, or has ended, stands as it does."""
+        turn_id = parameters.turn_id(request)
+        wanted = valid(CancelTurn, posted.members() if posted.body else {})
+        row = await queries.turn_row(self._parts, turn_id)
+        return _asked(
+            await self._turnlog.cancel(
+                row, by="client", reason=wanted.reason, once=posted.once(_asked)
+            )
+        )
 
     async def list(self, request: web.Request) -> web.Response:
         """A conversation's turns, paged."""
@@ -51,3 +82,12 @@ class Turns:
         )
         following = None if before is None else str(before)
         return json(TurnPage(turns=turns, next_cursor=following))
+
+
+def _asked(turn: TurnRow) -> web.Response:
+    shown = CancelledTurn(
+        turn_id=turn.turn_id,
+        conversation_id=turn.conversation_id,
+        status=msgspec.convert(turn.status, TurnStatus),
+    )
+    return json(shown, status=HTTPStatus.ACCEPTED)

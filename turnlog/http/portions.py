@@ -1,0 +1,42 @@
+"""Reading a log in portions that are small in bytes, whatever the size of its events."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from uuid import UUID
+
+from turnlog.domain.ports import EventStore
+from turnlog.domain.records import Entry
+
+PORTION_BYTES = 256 * 1024
+MOST = 256
+FIRST = 16
+
+
+class Portions:
+    """Reads one log. How many events make a portion is learned from those before."""
+
+    def __init__(self, store: EventStore, conversation_id: UUID) -> None:
+        self._store = store
+        self._conversation_id = conversation_id
+        self._limit = FIRST
+
+    async def read(self, after: int, *, until: int | None = None, most: int = MOST) -> list[Entry]:
+        """What follows the offset; empty at the log's end."""
+        entries = await self._store.read(
+            self._conversation_id, after=after, until=until, limit=min(most, self._limit)
+        )
+        entries = portion(entries)
+        if size := sum(len(entry.state) for entry in entries):
+            self._limit = min(MOST, max(1, len(entries) * PORTION_BYTES // size))
+        return entries
+
+
+def portion(entries: Sequence[Entry]) -> list[Entry]:
+    """The first of them that make a portion; one at least, if there is one."""
+    size = 0
+    for number, entry in enumerate(entries):
+        size += len(entry.state)
+        if number and size > PORTION_BYTES:
+            return list(entries[:number])
+    return list(entries)
