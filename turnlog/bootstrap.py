@@ -11,6 +11,7 @@ from turnlog.adapters.demo import DemoModel
 from turnlog.adapters.embedded import embedded_postgres
 from turnlog.adapters.memory import MemoryBlobs, MemoryHints, MemoryStore
 from turnlog.adapters.postgres import SchemaRefused, migrate, open_postgres
+from turnlog.adapters.processes import is_alive, this_process
 from turnlog.adapters.tools import reading_tools
 from turnlog.config import Settings
 from turnlog.domain.ports import ModelProvider, Tool
@@ -41,11 +42,14 @@ async def open_node(settings: Settings) -> AsyncIterator[Turnlog]:
             "clock": SystemClock(),
             "models": _models(settings, stack),
             "tools": _tools(settings),
+            "process": this_process(),
+            "is_alive": is_alive,
             "stall_timeout": settings.stall_timeout,
+            "node_timeout": settings.node_timeout,
         }
         if settings.ephemeral:
             memory = MemoryStore(settings.buckets)
-            parts |= {"store": memory, "views": memory}
+            parts |= {"store": memory, "views": memory, "nodes": memory, "records": memory}
             parts |= {"blobs": MemoryBlobs(), "hints": MemoryHints()}
         else:
             url = settings.database_url
@@ -54,6 +58,7 @@ async def open_node(settings: Settings) -> AsyncIterator[Turnlog]:
             await migrate(url, buckets=settings.buckets, check_only=not settings.migrate)
             database = await stack.enter_async_context(open_postgres(url))
             parts |= {"store": database.store, "views": database.views}
+            parts |= {"nodes": database.nodes, "records": database.records}
             parts |= {"blobs": database.blobs, "hints": database.hints}
         yield Turnlog(Parts(**parts))
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterable, AsyncIterator
 from typing import Any
 
 import aiohttp
@@ -81,7 +81,7 @@ class Client:
             return [json.loads(line) for line in (await answer.text()).splitlines()]
 
 
-async def frames(content: aiohttp.StreamReader) -> AsyncIterator[Frame]:
+async def frames(content: AsyncIterable[bytes]) -> AsyncIterator[Frame]:
     """Read server-sent events as the specification says, for LF-only streams."""
     block: list[bytes] = []
     async for line in content:

@@ -11,36 +11,40 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 READY = "turnlog is ready at "
+PATIENCE = 30.0  # seconds; nothing here takes so long unless it fails
 ROOT = Path(__file__).parents[2]
-
-
-class Words:
-    """What a process says on its standard error, line by line."""
-
-    def __init__(self) -> None:
-        self.text = ""
-        self._more = asyncio.Condition()
-
-    async def add(self, line: bytes) -> None:
-        """One more line."""
-        async with self._more:
-            self.text += line.decode()
-            self._more.notify_all()
-
-    async def include(self, words: str) -> str:
-        """Wait until these words were said; all that was."""
-        async with asyncio.timeout(30), self._more:
-            await self._more.wait_for(lambda: words in self.text)
-        return self.text
 
 
 class Server:
     """A running server; `api` is the URL below which all routes are."""
 
-    def __init__(self, process: asyncio.subprocess.Process, api: str, said: Words) -> None:
+    def __init__(self, process: asyncio.subprocess.Process, api: str, said: list[str]) -> None:
         self.process = process
         self.api = api
         self.said = said
+        self._news = asyncio.Event()
+        self._silent = asyncio.create_task(self._listen())
+
+    async def _listen(self) -> None:
+        assert self.process.stderr is not None
+        async for line in self.process.stderr:
+            self.said.append(line.decode())
+            self._news.set()
+
+    async def says(self, words: str, times: int = 1) -> None:
+        """Wait until so many of its lines have the words."""
+        while sum(words in line for line in self.said) < times:
+            self._news.clear()
+            try:
+                async with asyncio.timeout(PATIENCE):
+                    await self._news.wait()
+            except TimeoutError:
+                raise AssertionError(f"it never said {words!r}:\n{''.join(self.said)}") from None
+
+    async def gone(self) -> None:
+        """Wait until no process is left that could say anything, its workers included."""
+        async with asyncio.timeout(PATIENCE):
+            await self._silent
 
     def kill(self) -> None:
         """End it as a power cut would."""
@@ -70,20 +74,18 @@ async def server(
         env={**_clean_environment(), **(env or {})},
         stderr=asyncio.subprocess.PIPE,
     )
-    said = Words()
-    reading: asyncio.Task[None] | None = None
+    said: list[str] = []
+    running: Server | None = None
     try:
-        api = await _ready(process, said)
-        reading = asyncio.create_task(_read_on(process, said))
-        running = Server(process, api, said)
+        running = Server(process, await _ready(process, said), said)
         yield running
         await running.stop()
     finally:
         if process.returncode is None:
             process.kill()
             await process.wait()
-        if reading is not None:
-            await reading
+        if running is not None:
+            await running.gone()
 
 
 def _clean_environment() -> dict[str, str]:
@@ -92,16 +94,10 @@ def _clean_environment() -> dict[str, str]:
     return {name: value for name, value in os.environ.items() if not name.startswith(ours)}
 
 
-async def _ready(process: asyncio.subprocess.Process, said: Words) -> str:
+async def _ready(process: asyncio.subprocess.Process, said: list[str]) -> str:
     assert process.stderr is not None
     async for line in process.stderr:
-        await said.add(line)
+        said.append(line.decode())
         if line.decode().startswith(READY):
             return line.decode().removeprefix(READY).strip()
-    raise AssertionError(f"the server did not start:\n{said.text}")
-
-
-async def _read_on(process: asyncio.subprocess.Process, said: Words) -> None:
-    assert process.stderr is not None
-    async for line in process.stderr:
-        await said.add(line)
+    raise AssertionError(f"the server did not start:\n{''.join(said)}")

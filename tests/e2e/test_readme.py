@@ -32,9 +32,11 @@ async def test_the_commands_of_the_readme_run_as_they_stand(database_url: str) -
 
 async def test_the_line_that_the_server_prints_works_as_it_stands(database_url: str) -> None:
     async with server("--database-url", database_url) as running:
-        said = await running.said.include("event-stream'\n")
-        lines = said.partition("in another terminal:\n")[2].replace(
-            "/events -H", "/events?follow=false -H"
+        await running.says("event-stream'")
+        lines = (
+            "".join(running.said)
+            .partition("in another terminal:\n")[2]
+            .replace("/events -H", "/events?follow=false -H")
         )
         assert "event: conversation.created" in await _shell(lines)
 

@@ -1,4 +1,4 @@
-"""The commands, and the codes with which they end."""
+"""The commands."""
 
 from __future__ import annotations
 
@@ -6,18 +6,12 @@ import sys
 from pathlib import Path
 from typing import Annotated
 
-import uvloop
 from cyclopts import App, Parameter
-from rich.console import Console
 
 from turnlog import __version__
-from turnlog.bootstrap import SchemaRefused
-from turnlog.cli.serving import serve_node
-from turnlog.config import BadSettings, load_settings
-from turnlog.domain.errors import StoreUnavailable
-
-BAD_SETTINGS = 2
-NO_DATABASE = 3
+from turnlog.cli.codes import code_of
+from turnlog.cli.serving import run_server
+from turnlog.config import load_settings
 
 app = App(
     name="turnlog",
@@ -61,23 +55,9 @@ def serve(
         "workers": workers,
         "ephemeral": ephemeral,
     }
-    try:
-        settings = load_settings(flags)
-        uvloop.run(serve_node(settings))
-    except BadSettings as bad:
-        _say("turnlog cannot start with these settings:", *bad.faults)
-        sys.exit(BAD_SETTINGS)
-    except (StoreUnavailable, SchemaRefused) as refused:
-        _say("turnlog has no database:", str(refused))
-        sys.exit(NO_DATABASE)
+    sys.exit(code_of(lambda: run_server(load_settings(flags))))
 
 
 def main() -> None:
     """Run the command line."""
     app()
-
-
-def _say(*lines: str) -> None:
-    console = Console(stderr=True, highlight=False, soft_wrap=True)
-    for number, line in enumerate(lines):
-        console.print(line if number == 0 else f"  {line}", markup=False)

@@ -4,21 +4,48 @@ from __future__ import annotations
 
 import socket
 import sys
+from collections.abc import Callable
+
+import uvloop
 
 from turnlog.bootstrap import open_node
+from turnlog.cli.codes import code_of
 from turnlog.cli.logs import configure_logs
+from turnlog.cli.workers import Supervisor
 from turnlog.config import BadSettings, Settings
-from turnlog.http.server import serve
+from turnlog.http.server import serve, url_of
 
 
-async def serve_node(settings: Settings) -> None:
-    """Run one node until it is asked to stop."""
+def run_server(settings: Settings) -> int:
+    """Run one node, or several on the same socket, until asked to stop; the exit code."""
     configure_logs(settings.log_format)
     with _listener(settings) as listener:
         if not settings.ephemeral and settings.database_url is None:
             print(f"turnlog: starting PostgreSQL in {settings.data_dir} …", file=sys.stderr)
-        async with open_node(settings) as turnlog:
-            await serve(turnlog, listener, default_dialect=settings.default_dialect, ready=_greet)
+
+        def greet() -> None:
+            print(_GREETING.format(api=f"{url_of(listener)}/api/v1"), file=sys.stderr, flush=True)
+
+        def work(ready: Callable[[], None]) -> int:
+            serving = _serve_node(settings, listener, ready)
+            return code_of(lambda: uvloop.run(serving))
+
+        if settings.workers > 1:
+            return Supervisor(settings.workers, work, greet).run()
+        return work(greet)
+
+
+async def _serve_node(
+    settings: Settings, listener: socket.socket, ready: Callable[[], None]
+) -> None:
+    async with open_node(settings) as turnlog:
+        await serve(
+            turnlog,
+            listener,
+            default_dialect=settings.default_dialect,
+            ready=ready,
+            supervised=settings.workers > 1,
+        )
 
 
 def _listener(settings: Settings) -> socket.socket:
@@ -34,11 +61,6 @@ def _listener(settings: Settings) -> socket.socket:
             [f"{settings.host}:{settings.port} cannot be listened on: {error.strerror}."]
         ) from error
     return listener
-
-
-def _greet(url: str) -> None:
-    """Say where the server is, and a line that shows what it does."""
-    print(_GREETING.format(api=f"{url}/api/v1"), file=sys.stderr, flush=True)
 
 
 _GREETING = r"""
