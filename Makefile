@@ -13,7 +13,7 @@ CLIENTS_STAMP := $(CLIENTS)/node_modules/.installed
 RUFF_PATHS := $(wildcard turnlog tests benchmarks examples)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test check format bench node-clients clean
+.PHONY: help setup run test check format bench chaos model node-clients clean
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -41,6 +41,12 @@ format: setup ## format, and repair what the linter can
 
 bench: setup ## measure: every figure that the documents state
 	@$(BIN)/python -m benchmarks $(ARGS)
+
+chaos: setup ## break everything at random and check the log: make chaos ARGS="--seconds 300"
+	@$(BIN)/python -m tests.chaos $(ARGS)
+
+model: ## search every order of a takeover for one that goes wrong; needs spin and gcc
+	@tests/model/check.sh
 
 clean: ## remove what was generated, .venv too
 	@rm -rf $(VENV) $(CLIENTS)/node_modules build dist .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis

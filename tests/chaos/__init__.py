@@ -1,0 +1,1 @@
+"""Everything breaks at random, and what is promised is checked from outside."""
