@@ -18,7 +18,7 @@ from turnlog.domain import events
 from turnlog.domain.codec import decode
 from turnlog.domain.commands import Command
 from turnlog.domain.events import Fact
-from turnlog.domain.ports import Hints, ModelProvider, Tool
+from turnlog.domain.ports import Hints, ModelProvider, Progress, Tool
 from turnlog.domain.records import Append, Entry
 from turnlog.domain.tools import ToolSpec
 from turnlog.projections.view import View
@@ -36,11 +36,9 @@ class Hammer:
     def __init__(self, does: Callable[..., Any], name: str = "hammer") -> None:
         """`does` is given the arguments and `progress`; what it returns may be awaited."""
         self._does = does
-        self.spec = ToolSpec(name=name, description="", parameters={})
+        self.spec = ToolSpec(name=name, description="", parameters={}, unasked=True)
 
-    async def run(
-        self, arguments: dict[str, Any], key: str, progress: Callable[[str], None]
-    ) -> str:
+    async def run(self, arguments: dict[str, Any], key: str, progress: Progress) -> str:
         done = self._does(arguments, progress)
         return str(await done if asyncio.iscoroutine(done) else done)
 

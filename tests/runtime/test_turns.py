@@ -150,9 +150,9 @@ async def test_a_tools_result_goes_back_to_the_model_which_then_answers() -> Non
 
 async def test_what_a_tool_says_on_the_way_is_its_output() -> None:
     async def strike(_: Any, progress: Any) -> str:
-        progress("bang ")
+        await progress("bang ")
         await everything_else()
-        progress("bang")
+        await progress("bang")
         return "bang bang"
 
     log = await run_with(Hammer(strike))
@@ -322,8 +322,8 @@ async def test_a_tool_that_fails_tells_the_model_why() -> None:
 
 
 async def test_what_a_tool_had_said_before_it_failed_is_kept() -> None:
-    def fail(_: Any, progress: Any) -> str:
-        progress("bang ")
+    async def fail(_: Any, progress: Any) -> str:
+        await progress("bang ")
         raise ToolFailed("It broke.")
 
     log = await run_with(Hammer(fail))
@@ -346,7 +346,7 @@ async def test_a_tool_that_takes_too_long_is_stopped() -> None:
     begun, stopped = asyncio.Event(), asyncio.Event()
 
     async def dally(_: Any, progress: Any) -> str:
-        progress("Wait… ")
+        await progress("Wait… ")
         begun.set()
         try:
             return str(await asyncio.Event().wait())
@@ -409,7 +409,7 @@ async def test_what_a_tool_says_after_its_end_is_dropped() -> None:
     async with at_work(node):
         talk = await talk_on(node)
         await node.model.asked(1)
-        says_on[0]("late")
+        await says_on[0]("late")
         node.model.answer(1).gives(says("Done."), finishes())
         log = await talk.ended()
     assert b"late" not in b"".join(entry.state for entry in log.entries)

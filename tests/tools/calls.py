@@ -12,7 +12,11 @@ from turnlog.domain.ports import Tool
 
 async def call(tool: Tool, **arguments: Any) -> str:
     """What the model is told."""
-    return await tool.run(arguments, "call-1", lambda _: None)
+
+    async def unheard(_: str) -> None:
+        pass
+
+    return await tool.run(arguments, "call-1", unheard)
 
 
 async def refusal(tool: Tool, **arguments: Any) -> str:

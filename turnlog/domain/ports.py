@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Callable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from typing import Any, Protocol
 from uuid import UUID
 
@@ -19,6 +19,9 @@ from turnlog.domain.records import (
     TurnRow,
 )
 from turnlog.domain.tools import ToolSpec
+
+Progress = Callable[[str], Awaitable[None]]
+"""Takes the next piece of a tool's output; waits while the disk is slower than the tool."""
 
 
 class Clock(Protocol):
@@ -183,12 +186,25 @@ class Tool(Protocol):
     def spec(self) -> ToolSpec:
         """What models are told of it."""
 
-    async def run(
-        self, arguments: dict[str, Any], key: str, progress: Callable[[str], None]
-    ) -> str:
+    async def run(self, arguments: dict[str, Any], key: str, progress: Progress) -> str:
         """The output for the model; `progress` may be given its beginnings before.
 
-        `key` is the same for every try of one call, for tools that can be
-        idempotent. If `progress` was used, the output is what it was given, joined.
+        The arguments fit the schema. `key` is the same for every try of one call, for
+        tools that can be idempotent. If `progress` was used, the output is what it was
+        given, joined. Cancelling this stops the tool: nothing of it runs on afterwards.
         Raises `ToolFailed` with a message for the model.
+        """
+
+
+class ToolServer(Protocol):
+    """A server of tools that the operator configured."""
+
+    @property
+    def name(self) -> str:
+        """By which conversations choose it."""
+
+    async def tools(self) -> Sequence[Tool]:
+        """The tools that it has now, each under a name that begins with the server's.
+
+        Raises `ToolFailed`, with the reason, where it cannot be reached.
         """

@@ -14,6 +14,8 @@ StopReason = Literal[
 ]
 OnBusy = Literal["enqueue", "reject", "interrupt", "steer"]
 ItemKind = Literal["thinking", "message", "tool_call"]
+Approval = Literal["never", "always"]
+RunsOn = Literal["server", "client"]
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
@@ -67,7 +69,7 @@ class BuiltinTool(Struct, frozen=True, kw_only=True, tag="builtin", rename="came
     """A tool of the server's own; the bare name is the short form."""
 
     name: str
-    approval: Literal["never", "always"] = "never"
+    approval: Approval = "never"
 
 
 class FunctionTool(Struct, frozen=True, kw_only=True, tag="function", rename="camel"):
@@ -76,14 +78,14 @@ class FunctionTool(Struct, frozen=True, kw_only=True, tag="function", rename="ca
     name: str
     description: str = ""
     parameters: dict[str, Any] = {}
-    approval: Literal["never", "always"] = "never"
+    approval: Approval = "never"
 
 
 class McpTool(Struct, frozen=True, kw_only=True, tag="mcp", rename="camel"):
     """All tools of an MCP server that the operator configured."""
 
     server: str
-    approval: Literal["never", "always"] = "never"
+    approval: Approval = "never"
 
 
 ToolChoice = str | BuiltinTool | FunctionTool | McpTool

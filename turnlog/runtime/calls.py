@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
 import msgspec
 import structlog
@@ -11,7 +11,7 @@ import structlog
 from turnlog.domain import commands
 from turnlog.domain.codec import well_formed
 from turnlog.domain.errors import ToolFailed, TurnSuperseded
-from turnlog.domain.ports import Clock, Tool
+from turnlog.domain.ports import Clock, Progress, Tool
 from turnlog.domain.tools import ToolSpec
 from turnlog.domain.turn import OpenCall, RunningTurn
 from turnlog.domain.values import BuiltinTool, ToolCallStatus
@@ -32,9 +32,9 @@ class ToolCalls:
         self._clock = clock
 
     def offered(self, turn: RunningTurn) -> tuple[ToolSpec, ...]:
-        """The tools that the model may call in this turn; all of the server's unless chosen."""
+        """The tools that the model may call in this turn."""
         if turn.settings.tools is None:
-            return tuple(tool.spec for tool in self._tools.values())
+            return tuple(tool.spec for tool in self._tools.values() if tool.spec.unasked)
         names = [
             choice.name if isinstance(choice, BuiltinTool) else choice
             for choice in turn.settings.tools
@@ -57,7 +57,8 @@ class ToolCalls:
         started = self._clock.now()
         spoken: list[str] = []
 
-        def say(text: str) -> None:
+        async def say(text: str) -> None:
+            await self._actor.room()
             for piece in pieces(well_formed(text)):
                 spoken.append(piece)
                 self._actor.tell(
@@ -75,7 +76,7 @@ class ToolCalls:
         if not call.partial:
             status, output = await self._outcome(turn, call, say)
         if status != "ok" or not spoken:
-            say(output)
+            await say(output)
         duration = (self._clock.now() - started) // 1000
         log.info("tool_call.completed", tool=call.name, status=status, duration_ms=duration)
         await self._actor.ask(
@@ -90,7 +91,7 @@ class ToolCalls:
         )
 
     async def _outcome(
-        self, turn: RunningTurn, call: OpenCall, say: Callable[[str], None]
+        self, turn: RunningTurn, call: OpenCall, say: Progress
     ) -> tuple[ToolCallStatus, str]:
         offered = [spec.name for spec in self.offered(turn)]
         if call.name not in offered:

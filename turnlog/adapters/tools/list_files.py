@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
 from contextlib import closing
 from functools import partial
 from typing import Annotated, Any
@@ -23,6 +22,7 @@ from turnlog.adapters.tools.text import shown_name
 from turnlog.adapters.tools.walk import DEEPEST, Walk, below
 from turnlog.adapters.tools.watch import TIME_LIMIT, Watch, in_thread
 from turnlog.adapters.tools.workspace import Workspace
+from turnlog.domain.ports import Progress
 from turnlog.domain.tools import ToolSpec
 
 MARKS = {"file": "", "folder": "/", "link": " (link)", "special": " (no regular file)"}
@@ -64,15 +64,14 @@ class ListFiles:
         ),
         parameters=parameters(ListFilesArguments),
         repeatable=True,
+        unasked=True,
     )
 
     def __init__(self, workspace: Workspace, *, seconds: float = TIME_LIMIT) -> None:
         self._workspace = workspace
         self._seconds = seconds
 
-    async def run(
-        self, arguments: dict[str, Any], key: str, progress: Callable[[str], None]
-    ) -> str:
+    async def run(self, arguments: dict[str, Any], key: str, progress: Progress) -> str:
         """The paths; raises `ToolFailed`."""
         asked = read_arguments(ListFilesArguments, arguments, self.spec.name)
         return await in_thread(partial(self._list, asked), self._seconds)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from functools import partial
 from io import BufferedReader
 from typing import Annotated, Any
@@ -17,6 +17,7 @@ from turnlog.adapters.tools.text import shown_text
 from turnlog.adapters.tools.text_files import refuse_binary
 from turnlog.adapters.tools.watch import TIME_LIMIT, Watch, in_thread
 from turnlog.adapters.tools.workspace import Workspace
+from turnlog.domain.ports import Progress
 from turnlog.domain.tools import ToolSpec
 
 LONGEST_LINE = 8 * 1024
@@ -45,15 +46,14 @@ class ReadFile:
         ),
         parameters=parameters(ReadFileArguments),
         repeatable=True,
+        unasked=True,
     )
 
     def __init__(self, workspace: Workspace, *, seconds: float = TIME_LIMIT) -> None:
         self._workspace = workspace
         self._seconds = seconds
 
-    async def run(
-        self, arguments: dict[str, Any], key: str, progress: Callable[[str], None]
-    ) -> str:
+    async def run(self, arguments: dict[str, Any], key: str, progress: Progress) -> str:
         """The lines; raises `ToolFailed`."""
         asked = read_arguments(ReadFileArguments, arguments, self.spec.name)
         return await in_thread(partial(self._read, asked), self._seconds)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from contextlib import closing
 from functools import partial
 from typing import Annotated, Any
@@ -23,6 +22,7 @@ from turnlog.adapters.tools.text_files import text_files
 from turnlog.adapters.tools.walk import Walk
 from turnlog.adapters.tools.watch import TIME_LIMIT, Watch, in_thread
 from turnlog.adapters.tools.workspace import Workspace
+from turnlog.domain.ports import Progress
 from turnlog.domain.tools import ToolSpec
 
 NARROWER = "Narrow it by path, glob or pattern, or ask for a higher limit."
@@ -65,15 +65,14 @@ class SearchFiles:
         ),
         parameters=parameters(SearchFilesArguments),
         repeatable=True,
+        unasked=True,
     )
 
     def __init__(self, workspace: Workspace, *, seconds: float = TIME_LIMIT) -> None:
         self._workspace = workspace
         self._seconds = seconds
 
-    async def run(
-        self, arguments: dict[str, Any], key: str, progress: Callable[[str], None]
-    ) -> str:
+    async def run(self, arguments: dict[str, Any], key: str, progress: Progress) -> str:
         """The matching lines; raises `ToolFailed`."""
         asked = read_arguments(SearchFilesArguments, arguments, self.spec.name)
         return await in_thread(partial(self._search, asked), self._seconds)
