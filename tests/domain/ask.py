@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import Any
 from uuid import UUID
 
@@ -17,9 +16,11 @@ from turnlog.domain.values import (
     ToolCallStatus,
     TurnError,
     Usage,
+    Verdict,
 )
 
 NOW = 1_767_225_600_000_000  # 2026-01-01T00:00:00Z
+PATIENCE = 3_600_000_000
 CONVERSATION = UUID("019b76da-a800-7000-8000-0000000000c0")
 TURN = UUID("019b76da-a801-7000-8000-0000000000c0")
 SECOND = UUID("019b76da-a802-7000-8000-0000000000c0")
@@ -70,12 +71,47 @@ def cancel(turn: UUID = TURN, by: str = "alice", reason: str | None = None) -> c
     return commands.CancelTurn(at=NOW, turn_id=turn, by=by, reason=reason)
 
 
-def resume(
-    attempt: int = 1, turn: UUID = TURN, node: str = "b", repeatable: Iterable[str] = ()
-) -> commands.ResumeTurn:
-    return commands.ResumeTurn(
-        at=NOW, turn_id=turn, attempt=attempt, node=node, repeatable=frozenset(repeatable)
+def resume(attempt: int = 1, turn: UUID = TURN, node: str = "b") -> commands.ResumeTurn:
+    return commands.ResumeTurn(at=NOW, turn_id=turn, attempt=attempt, node=node)
+
+
+def result(call: str, output: str = "", status: ToolCallStatus = "ok") -> commands.CallResult:
+    return commands.CallResult(call_id=call, output=output, status=status)
+
+
+def provide(
+    *results: commands.CallResult, turn: UUID = TURN, node: str = "b"
+) -> commands.ProvideResults:
+    return commands.ProvideResults(
+        at=NOW, turn_id=turn, node=node, expires_at=NOW + PATIENCE, results=results
     )
+
+
+def decision(
+    call: str, verdict: Verdict = "allow", reason: str | None = None, arguments: str | None = None
+) -> commands.CallDecision:
+    return commands.CallDecision(call_id=call, verdict=verdict, reason=reason, arguments=arguments)
+
+
+def decide_calls(
+    *decisions: commands.CallDecision, turn: UUID = TURN, node: str = "b", by: str = "alice"
+) -> commands.DecideCalls:
+    return commands.DecideCalls(
+        at=NOW,
+        turn_id=turn,
+        node=node,
+        expires_at=NOW + PATIENCE,
+        decisions=decisions,
+        by=by,
+    )
+
+
+def expire(at: int = NOW, turn: UUID = TURN, node: str = "b") -> commands.ExpireTurn:
+    return commands.ExpireTurn(at=at, turn_id=turn, node=node)
+
+
+def rest(**runner: Any) -> commands.RestTurn:
+    return commands.RestTurn(expires_at=NOW + PATIENCE, **_runner(runner))
 
 
 def start_step(**runner: Any) -> commands.StartStep:
@@ -93,9 +129,10 @@ def append_text(text: str, item: int = 0, **runner: Any) -> commands.AppendText:
 
 
 def complete_item(
-    item: int = 0, provider_data: dict[str, object] | None = None, **runner: Any
+    item: int = 0, provider_data: dict[str, object] | None = None, **members: Any
 ) -> commands.CompleteItem:
-    return commands.CompleteItem(item=item, provider_data=provider_data, **_runner(runner))
+    """Of a call also where it runs, and what that takes."""
+    return commands.CompleteItem(item=item, provider_data=provider_data, **_runner(members))
 
 
 def complete_step(

@@ -143,7 +143,14 @@ class Node:
         if runner.in_step:
             numbers = [n for n, item in enumerate(turn.step_items) if item in turn.items]
             new = len(turn.step_items)
-            complete: list[Command] = [ask.complete_item(number, **mine) for number in numbers]
+            complete: list[Command] = [
+                ask.complete_item(
+                    number,
+                    repeatable=turn.items[turn.step_items[number]].name in REPEATABLE,
+                    **mine,
+                )
+                for number in numbers
+            ]
             return self._one_of(
                 *[*complete, ask.complete_step(cost, **mine)] * 3,
                 ask.start_item(new, "message", **mine),
@@ -193,4 +200,4 @@ class Node:
 
 def claim(turn: RunningTurn, node: str) -> ResumeTurn:
     """The command to take a turn over, as its row in the table of turns tells it."""
-    return ask.resume(turn.attempt, turn.turn_id, node, REPEATABLE)
+    return ask.resume(turn.attempt, turn.turn_id, node)

@@ -74,6 +74,7 @@ def message_completed(item: int, text: str = "", **members: Any) -> events.Messa
 def call_requested(
     item: int, arguments: str = "", name: str = "readFile", **members: Any
 ) -> events.ToolCallRequested:
+    more = {"runs_on": "server", "approval": "none"} | members
     return events.ToolCallRequested(
         at=AT,
         turn_id=TURN,
@@ -81,9 +82,7 @@ def call_requested(
         call_id=f"call_{item}",
         name=name,
         arguments=arguments,
-        runs_on="server",
-        approval="none",
-        **members,
+        **more,
     )
 
 
@@ -152,6 +151,12 @@ CALLED: tuple[Fact, ...] = (
     step_completed(stop_reason="tool_use"),
 )
 CALL = f"call_{FIRST_ITEM}"
+REPEATABLY_CALLED: tuple[Fact, ...] = (
+    *IN_STEP,
+    call_started(CALL),
+    call_requested(FIRST_ITEM, "{}", repeatable=True),
+    step_completed(stop_reason="tool_use"),
+)
 ANSWERED: tuple[Fact, ...] = (
     *IN_STEP,
     message_started(),

@@ -100,6 +100,5 @@ def _blunders(move: Move, turn: RunningTurn, runner: dict[str, Any]) -> Iterator
 
 
 def _of_another_node(move: Move, turn: RunningTurn, now: int) -> Options:
-    tools = ("tool",) if len(move.text) % 2 else ()
     yield 3, replace(ask.cancel(turn.turn_id), at=now)
-    yield 5, replace(ask.resume(turn.attempt, turn.turn_id, repeatable=tools), at=now)
+    yield 5, replace(ask.resume(turn.attempt, turn.turn_id), at=now)

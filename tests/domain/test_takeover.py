@@ -85,8 +85,8 @@ def test_the_unfinished_step_is_closed_and_superseded() -> None:
 
 
 def test_a_call_of_the_unfinished_step_had_not_begun_and_is_superseded() -> None:
-    whole = (fact.call_started(fact.CALL), fact.call_requested(FIRST, "{}"))
-    given(*fact.IN_STEP, *whole).when(ask.resume(repeatable=["readFile"])).then(
+    whole = (fact.call_started(fact.CALL), fact.call_requested(FIRST, "{}", repeatable=True))
+    given(*fact.IN_STEP, *whole).when(ask.resume()).then(
         fact.call_completed(FIRST, "cancelled", duration_ms=0),
         fact.attempt_superseded(STEP),
         fact.turn_resumed(2),
@@ -128,23 +128,21 @@ def test_between_steps_nothing_is_superseded() -> None:
 
 
 def test_a_call_that_may_be_run_again_stays_open() -> None:
-    again = given(*fact.CALLED)
-    again.when(ask.resume(repeatable=["readFile"])).then(fact.turn_resumed(2))
-    again.and_then(ask.resume(repeatable=["readFile"])).when(
-        ask.complete_call(fact.CALL, attempt=2)
-    ).then(fact.call_completed(FIRST))
+    again = given(*fact.REPEATABLY_CALLED)
+    again.when(ask.resume()).then(fact.turn_resumed(2))
+    again.and_then(ask.resume()).when(ask.complete_call(fact.CALL, attempt=2)).then(
+        fact.call_completed(FIRST)
+    )
 
 
 def test_of_any_other_call_it_is_not_known_whether_it_ran() -> None:
-    given(*fact.CALLED).when(ask.resume(repeatable=["listFiles"])).then(
-        *UNKNOWN, fact.turn_resumed(2)
-    )
+    given(*fact.CALLED).when(ask.resume()).then(*UNKNOWN, fact.turn_resumed(2))
 
 
 def test_a_call_that_has_spoken_is_not_run_again() -> None:
     told = f"\n{fact.NOBODY_KNOWS}"
-    given(*fact.CALLED, events.ToolCallOutputDelta(FIRST, "half")).when(
-        ask.resume(repeatable=["readFile"])
+    given(*fact.REPEATABLY_CALLED, events.ToolCallOutputDelta(FIRST, "half")).when(
+        ask.resume()
     ).then(
         events.ToolCallOutputDelta(FIRST, told),
         fact.call_completed(FIRST, "unknown", f"half{told}", duration_ms=0),
@@ -161,11 +159,11 @@ def test_results_that_are_there_stand_and_the_model_is_told_of_the_others() -> N
         ask.start_item(0, "tool_call", "shell"),
         ask.start_item(1, "tool_call", "readFile"),
         ask.complete_item(0),
-        ask.complete_item(1),
+        ask.complete_item(1, repeatable=True),
         ask.complete_step(),
         ask.complete_call(f"call_{SECOND}"),
     )
-    both.when(ask.resume(repeatable=["readFile"])).then(*UNKNOWN, fact.turn_resumed(2))
+    both.when(ask.resume()).then(*UNKNOWN, fact.turn_resumed(2))
     resumed = both.and_then(ask.resume())
     resumed.when(ask.complete_turn(attempt=2)).then()
     resumed.when(ask.start_step(attempt=2)).then(fact.step_started(2))
@@ -237,19 +235,19 @@ def test_a_step_that_was_completed_is_progress() -> None:
 
 
 def test_so_is_a_call_that_was_completed() -> None:
-    lost = given(*fact.CALLED)
+    lost = given(*fact.REPEATABLY_CALLED)
     for attempt in range(1, MAX_FRUITLESS + 1):
-        lost.and_then(ask.resume(attempt, repeatable=["readFile"]))
+        lost.and_then(ask.resume(attempt))
     last = MAX_FRUITLESS + 1
     lost.and_then(ask.complete_call(fact.CALL, attempt=last))
     lost.when(ask.resume(last)).then(fact.turn_resumed(last + 1))
 
 
 def test_a_call_that_takes_every_node_down_with_it_is_given_up() -> None:
-    lost = given(*fact.CALLED)
+    lost = given(*fact.REPEATABLY_CALLED)
     for attempt in range(1, MAX_FRUITLESS + 1):
-        lost.and_then(ask.resume(attempt, repeatable=["readFile"]))
-    closed, failed = decide(ask.resume(MAX_FRUITLESS + 1, repeatable=["readFile"]), lost.state)
+        lost.and_then(ask.resume(attempt))
+    closed, failed = decide(ask.resume(MAX_FRUITLESS + 1), lost.state)
     assert closed == fact.call_completed(FIRST, "cancelled", duration_ms=0)
     assert isinstance(failed, events.TurnFailed)
     assert failed.usage == ask.USAGE

@@ -94,8 +94,6 @@ async def test_where_nothing_is_nothing_is_found(api: Api, path: str) -> None:
     ("method", "path"),
     [
         ("POST", f"/conversations/{NOWHERE}/fork"),
-        ("POST", f"/turns/{NOWHERE}/tool-results"),
-        ("POST", f"/turns/{NOWHERE}/approvals"),
         ("GET", "/usage"),
         ("POST", "/webhooks"),
         ("DELETE", "/webhooks/1"),

@@ -68,6 +68,7 @@ COLUMN turns.attempt integer NOT NULL
 COLUMN turns.bucket smallint NOT NULL
 COLUMN turns.status text NOT NULL
 COLUMN turns.node text
+COLUMN turns.expires_at bigint
 
 CREATE UNIQUE INDEX blobs_pkey ON public.blobs USING btree (bucket, conversation_id, sha256)
 CREATE UNIQUE INDEX conversation_heads_pkey ON public.conversation_heads USING btree (bucket, conversation_id)
@@ -88,6 +89,7 @@ CREATE UNIQUE INDEX stored_events_by_position ON public.stored_events USING btre
 CREATE UNIQUE INDEX stored_events_pkey ON public.stored_events USING btree (bucket, originator_id, originator_version)
 CREATE INDEX turns_by_conversation ON public.turns USING btree (bucket, conversation_id, first_offset)
 CREATE UNIQUE INDEX turns_pkey ON public.turns USING btree (bucket, turn_id)
+CREATE INDEX turns_resting ON public.turns USING btree (bucket, expires_at) WHERE ((last_offset IS NULL) AND (expires_at IS NOT NULL))
 CREATE INDEX turns_unfinished ON public.turns USING btree (bucket, turn_id) WHERE (last_offset IS NULL)
 
 CONSTRAINT blobs.blobs_pkey PRIMARY KEY (bucket, conversation_id, sha256)
@@ -102,7 +104,7 @@ CONSTRAINT settings.settings_pkey PRIMARY KEY (name)
 CONSTRAINT stored_events.stored_events_pkey PRIMARY KEY (bucket, originator_id, originator_version)
 CONSTRAINT turns.turns_pkey PRIMARY KEY (bucket, turn_id)
 
-CREATE OR REPLACE FUNCTION public.append_batch(the_bucket smallint, buckets integer, ids uuid[], tenants text[], secrets bytea[], expected bigint[], expected_hashes bytea[], heads bigint[], hashes bytea[], event_appends integer[], offsets bigint[], topics text[], states bytea[], event_turns uuid[], ats bigint[], event_hashes bytea[], listed_appends integer[], created_ats bigint[], updated_ats bigint[], statuses text[], agent_roles text[], tag_arrays text[], deletions boolean[], documents bytea[], turn_appends integer[], turn_ids uuid[], turn_statuses text[], first_offsets bigint[], last_offsets bigint[], attempts integer[], nodes text[], record_appends integer[], keys bytea[], fingerprints bytea[], answers bytea[], recorded_ats bigint[])
+CREATE OR REPLACE FUNCTION public.append_batch(the_bucket smallint, buckets integer, ids uuid[], tenants text[], secrets bytea[], expected bigint[], expected_hashes bytea[], heads bigint[], hashes bytea[], event_appends integer[], offsets bigint[], topics text[], states bytea[], event_turns uuid[], ats bigint[], event_hashes bytea[], listed_appends integer[], created_ats bigint[], updated_ats bigint[], statuses text[], agent_roles text[], tag_arrays text[], deletions boolean[], documents bytea[], turn_appends integer[], turn_ids uuid[], turn_statuses text[], first_offsets bigint[], last_offsets bigint[], attempts integer[], nodes text[], expiries bigint[], record_appends integer[], keys bytea[], fingerprints bytea[], answers bytea[], recorded_ats bigint[])
  RETURNS boolean[]
  LANGUAGE plpgsql
  SET enable_seqscan TO 'off'
@@ -238,21 +240,24 @@ BEGIN
 
     IF cardinality(turn_appends) > 0 THEN
         INSERT INTO turns (
-            bucket, turn_id, conversation_id, status, first_offset, last_offset, attempt, node
+            bucket, turn_id, conversation_id, status, first_offset, last_offset, attempt, node,
+            expires_at
         )
         SELECT
             the_bucket, t.turn_id, ids[t.n], t.status, t.first_offset, t.last_offset,
-            t.attempt, t.node
+            t.attempt, t.node, t.expires_at
         FROM unnest(
-            turn_appends, turn_ids, turn_statuses, first_offsets, last_offsets, attempts, nodes
-        ) AS t (n, turn_id, status, first_offset, last_offset, attempt, node)
+            turn_appends, turn_ids, turn_statuses, first_offsets, last_offsets, attempts, nodes,
+            expiries
+        ) AS t (n, turn_id, status, first_offset, last_offset, attempt, node, expires_at)
         WHERE won[t.n]
         ON CONFLICT (bucket, turn_id) DO UPDATE SET
             status = excluded.status,
             first_offset = excluded.first_offset,
             last_offset = excluded.last_offset,
             attempt = excluded.attempt,
-            node = excluded.node;
+            node = excluded.node,
+            expires_at = excluded.expires_at;
     END IF;
 
     INSERT INTO idempotency_records (bucket, key, fingerprint, answer, recorded_at)

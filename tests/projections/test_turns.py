@@ -124,16 +124,18 @@ def test_the_required_action_is_what_still_has_no_answer() -> None:
     assert status(log).required_action is None
     shown = status(log.requires(result=one, approval=two))
     assert shown.status == "requires_action"
-    assert [(call.item, call.kind) for call in shown.required_action or ()] == [
-        (one, "result"),
-        (two, "approval"),
-    ]
+    assert wanted(shown) == [(one, "result", "readFile"), (two, "approval", "shell")]
     shown = status(log.output(one, "1"))
     assert shown.status == "requires_action"
-    assert [call.item for call in shown.required_action or ()] == [two]
+    assert wanted(shown) == [(two, "approval", "shell")]
     assert [call.status for call in shown.tool_calls] == ["ok", "requires_action"]
     shown = status(log.denied(two, "no"))
     assert (shown.status, shown.required_action) == ("running", None)
+
+
+def wanted(shown: TurnView) -> list[tuple[int, str, str]]:
+    calls = shown.required_action.calls if shown.required_action else ()
+    return [(call.item, call.kind, call.name) for call in calls]
 
 
 @patient
@@ -211,10 +213,14 @@ def test_a_turns_row_follows_its_status() -> None:
     log = Log().created()
     turn = log.asked("hello")
     item = log.requested(client=True)
-    log.requires(result=item).output(item, "1").failed()
+    log.requires(result=item).output(item, "1")
+    resting = rows(log, turn)[-1]
+    assert resting is not None
+    assert (resting.status, resting.node) == ("requires_action", None)
+    log.resumed().failed()
     states = [row.status for row in rows(log, turn) if row]
     assert list(dict.fromkeys(states)) == ["queued", "running", "requires_action", "failed"]
-    assert states[-2] == "running"
+    assert states[-2:] == ["running", "failed"]
 
 
 def test_the_events_of_other_turns_leave_a_row_alone() -> None:

@@ -44,6 +44,7 @@ CLAUDE = Model(
     model_provider_id="anthropic", model_provider_api="messages", model="claude-sonnet-4-5x"
 )
 GPT = Model(model_provider_id="openai", model_provider_api="responses", model="gpt-5")
+REPEATABLE = frozenset({"list"})
 
 
 class Spoken(Struct, frozen=True, kw_only=True):
@@ -161,7 +162,12 @@ class History:
                 self.do(commands.AppendText(**owner, item=part.item, text=part.text))
             case ItemCompleted():
                 given = part.provider_data
-                self.do(commands.CompleteItem(**owner, item=part.item, provider_data=given))
+                repeatable = self._name_of(part.item) in REPEATABLE
+                self.do(
+                    commands.CompleteItem(
+                        **owner, item=part.item, provider_data=given, repeatable=repeatable
+                    )
+                )
             case StepFinished():
                 ending = commands.CompleteStep(
                     **owner, usage=part.usage, stop_reason=part.stop_reason, duration_ms=1
@@ -169,6 +175,9 @@ class History:
                 self.do(ending)
             case _:
                 pass
+
+    def _name_of(self, number: int) -> str:
+        return self.running.items[self.running.step_items[number]].name
 
     def spoke(self, output: str) -> Self:
         """The oldest open call says something."""
@@ -201,9 +210,9 @@ class History:
         self.do(commands.RetryStep(**self._owner(), reason="overloaded", delay_ms=1, retry=1))
         return self
 
-    def taken_over(self, *repeatable: str) -> Self:
+    def taken_over(self) -> Self:
         """The turn's node is lost, and another goes on."""
-        self.do(commands.ResumeTurn(**self._owner(), node="b", repeatable=frozenset(repeatable)))
+        self.do(commands.ResumeTurn(**self._owner(), node="b"))
         return self
 
     def failed(self) -> Self:

@@ -126,7 +126,7 @@ def test_what_a_lost_node_had_begun_leaves_nothing() -> None:
 
 def test_of_a_call_that_a_lost_node_ran_the_model_is_told_that_nobody_knows() -> None:
     history = History().asked("Look").stepped(called(), called(name="list"), stop="tool_use")
-    first, second = results(history.taken_over("list").prompt())
+    first, second = results(history.taken_over().prompt())
     assert "not known" in first.output
     assert "no result yet" in second.output
     assert [first.failed, second.failed] == [True, True]
@@ -135,8 +135,9 @@ def test_of_a_call_that_a_lost_node_ran_the_model_is_told_that_nobody_knows() ->
 
 
 def test_a_call_that_had_spoken_shows_what_it_had_said() -> None:
-    history = History().asked("Look").stepped(called(), stop="tool_use").spoke("half")
-    (result,) = results(history.taken_over("read").prompt())
+    called_list = called(name="list")
+    history = History().asked("Look").stepped(called_list, stop="tool_use").spoke("half")
+    (result,) = results(history.taken_over().prompt())
     assert "half\nThe server stopped" in result.output
 
 

@@ -15,6 +15,7 @@ from tests.runtime.disk import Disk
 from tests.runtime.given import Facts, Reader
 from tests.runtime.waiting import PATIENCE, everything_else, until
 from turnlog.domain import events
+from turnlog.domain.codec import MAX_DELTA_CHARACTERS
 from turnlog.domain.commands import Command
 from turnlog.domain.errors import (
     ConversationBusy,
@@ -27,7 +28,7 @@ from turnlog.runtime import actor as actors
 from turnlog.runtime import letters
 from turnlog.runtime.actor import Actor
 from turnlog.runtime.journal import Journal
-from turnlog.runtime.letters import MAX_DELTA_CHARACTERS, Committed
+from turnlog.runtime.letters import Committed
 from turnlog.runtime.standing import Standing, unborn
 from turnlog.runtime.tail import Tails
 

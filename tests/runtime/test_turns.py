@@ -35,7 +35,6 @@ from turnlog.projections.view import View
 from turnlog.runtime import actor as actors
 from turnlog.runtime import retries
 from turnlog.runtime import turn as turns
-from turnlog.runtime.calls import CALL_SECONDS
 
 OVERLOADED = ModelFailed("overloaded", "Too busy.", provider="openai", retryable=True)
 
@@ -359,7 +358,7 @@ async def test_a_tool_that_takes_too_long_is_stopped() -> None:
     async with at_work(node):
         talk = await talk_on(node)
         await begun.wait()
-        time_passes(CALL_SECONDS + 1)
+        time_passes(Hammer(dally).spec.seconds + 1)
         log = await talk.ended()
     assert stopped.is_set()
     result = log.only(events.ToolCallCompleted)

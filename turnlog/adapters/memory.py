@@ -160,6 +160,18 @@ class MemoryStore:
         ]
         return sorted(turns, key=lambda turn: turn.turn_id)[:limit]
 
+    async def expired(self, bucket: int, now: int, limit: int) -> list[TurnRow]:
+        turns = [
+            (turn.expires_at, turn)
+            for turn in self._turns.values()
+            if turn.last_offset is None
+            and turn.expires_at is not None
+            and turn.expires_at <= now
+            and bucket_of(turn.turn_id, self.buckets) == bucket
+        ]
+        turns.sort(key=lambda timed: timed[0])
+        return [turn for _, turn in turns[:limit]]
+
     async def get(self, bucket: int, key: bytes) -> AnswerRecord | None:
         return self._records.get((bucket, key))
 

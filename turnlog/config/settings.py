@@ -12,6 +12,9 @@ Port = Annotated[int, Meta(ge=0, le=65_535, description="a number from 0 to 6553
 Seconds = Annotated[
     float, Meta(gt=0, le=86_400, description="a number of seconds above 0, 86400 at most")
 ]
+LongSeconds = Annotated[
+    float, Meta(gt=0, le=31_536_000, description="a number of seconds above 0, 31536000 at most")
+]
 Workers = Annotated[int, Meta(ge=1, le=256, description="a number from 1 to 256")]
 Buckets = Annotated[int, Meta(ge=1, le=256, description="a number from 1 to 256")]
 Switch = Annotated[bool, Meta(description="0 or 1")]
@@ -48,6 +51,7 @@ class Settings(Struct, frozen=True, kw_only=True):
     default_dialect: Dialect = "turnlog"
     node_timeout: Seconds = 5.0
     stall_timeout: Seconds = 120.0
+    action_timeout: LongSeconds = 604_800.0
     log_format: LogFormat = "console"
 
     openai_api_key: Secret | None = None

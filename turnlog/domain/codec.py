@@ -14,6 +14,7 @@ import msgspec
 from turnlog.domain.events import Delta, Fact, TurnEnded
 
 MAX_STATE_BYTES = 256 * 1024
+MAX_DELTA_CHARACTERS = 32 * 1024
 
 _encoder = msgspec.json.Encoder()
 
@@ -72,6 +73,14 @@ def fit(text: str, spare: int = 0) -> str:
         middle = (low + high + 1) // 2
         low, high = (middle, high) if _size(text[:middle]) <= room else (low, middle - 1)
     return text[:low]
+
+
+def pieces(text: str) -> list[str]:
+    """A text in parts of which each may be one delta."""
+    return [
+        text[start : start + MAX_DELTA_CHARACTERS]
+        for start in range(0, len(text), MAX_DELTA_CHARACTERS)
+    ]
 
 
 def _size(text: str) -> int:

@@ -9,14 +9,17 @@ from msgspec import Struct
 from turnlog.domain.events import Changes
 from turnlog.domain.values import (
     Configuration,
+    Consent,
     ContentPart,
     ItemKind,
     OnBusy,
     Overrides,
+    RunsOn,
     StopReason,
     ToolCallStatus,
     TurnError,
     Usage,
+    Verdict,
 )
 
 
@@ -53,23 +56,74 @@ class SubmitMessage(_Command, frozen=True, kw_only=True):
 
 
 class CancelTurn(_Command, frozen=True, kw_only=True):
-    """Nothing comes of it if the turn has ended, or was asked to already."""
+    """Nothing comes of it if the turn has ended, or was asked to already.
+
+    One that waits, or rests, ends with it, and the turn behind it starts on the `node`.
+    """
 
     turn_id: UUID
     by: str
     reason: str | None = None
+    node: str = ""
 
 
 class ResumeTurn(_Command, frozen=True, kw_only=True):
-    """`node` takes the turn over from the owner of `attempt`.
-
-    `repeatable` names the tools whose calls may safely be run again.
-    """
+    """`node` takes the turn over from the owner of `attempt`."""
 
     turn_id: UUID
     attempt: int
     node: str
-    repeatable: frozenset[str] = frozenset()
+
+
+class CallResult(Struct, frozen=True, kw_only=True):
+    """What came of a call that its caller has run."""
+
+    call_id: str
+    output: str
+    status: ToolCallStatus = "ok"
+
+
+class CallDecision(Struct, frozen=True, kw_only=True):
+    """What a person says of a call; `arguments`, as JSON, replace the model's."""
+
+    call_id: str
+    verdict: Verdict
+    reason: str | None = None
+    arguments: str | None = None
+
+
+class _Answer(_Command, frozen=True, kw_only=True):
+    """An answer to what a turn wants. If it can go on with that, it does so on the `node`.
+
+    If it must rest again, for something else, it rests until `expires_at` (µs).
+    """
+
+    turn_id: UUID
+    node: str
+    expires_at: int
+
+
+class ProvideResults(_Answer, frozen=True, kw_only=True):
+    """All of them, or none: refused if one of the calls does not wait for its result."""
+
+    results: tuple[CallResult, ...]
+
+
+class DecideCalls(_Answer, frozen=True, kw_only=True):
+    """All of them, or none: refused if one of the calls does not wait for approval."""
+
+    decisions: tuple[CallDecision, ...]
+    by: str
+
+
+class ExpireTurn(_Command, frozen=True, kw_only=True):
+    """A turn has rested for too long; nothing comes of it where that is not so.
+
+    The turn behind it starts on the `node`.
+    """
+
+    turn_id: UUID
+    node: str
 
 
 class _Runner(_Command, frozen=True, kw_only=True):
@@ -97,8 +151,13 @@ class AppendText(_Runner, frozen=True, kw_only=True):
 
 
 class CompleteItem(_Runner, frozen=True, kw_only=True):
+    """An item is whole; of a call: where it will run, and what that takes."""
+
     item: int
     provider_data: dict[str, object] | None = None
+    runs_on: RunsOn = "server"
+    approval: Consent = "none"
+    repeatable: bool = False
 
 
 class CompleteStep(_Runner, frozen=True, kw_only=True):
@@ -117,6 +176,15 @@ class CompleteToolCall(_Runner, frozen=True, kw_only=True):
     call_id: str
     status: ToolCallStatus
     duration_ms: int
+
+
+class RestTurn(_Runner, frozen=True, kw_only=True):
+    """Nothing runs here any more; nothing comes of it if something could.
+
+    The turn rests until `expires_at` (µs) at most.
+    """
+
+    expires_at: int
 
 
 class RetryStep(_Runner, frozen=True, kw_only=True):
@@ -153,6 +221,7 @@ RunnerCommand = (
     | CompleteStep
     | AppendOutput
     | CompleteToolCall
+    | RestTurn
     | RetryStep
     | CompleteTurn
     | AcknowledgeCancel
@@ -165,5 +234,8 @@ Command = (
     | SubmitMessage
     | CancelTurn
     | ResumeTurn
+    | ProvideResults
+    | DecideCalls
+    | ExpireTurn
     | RunnerCommand
 )

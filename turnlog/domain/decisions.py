@@ -14,7 +14,7 @@ from msgspec import UNSET, Struct
 
 from turnlog.domain import commands, events
 from turnlog.domain.commands import Command
-from turnlog.domain.conversation import Conversation, QueuedTurn, changed
+from turnlog.domain.conversation import Conversation, QueuedTurn, changed, evolve
 from turnlog.domain.endings import closings
 from turnlog.domain.errors import (
     ConversationBusy,
@@ -23,7 +23,8 @@ from turnlog.domain.errors import (
     PreconditionFailed,
 )
 from turnlog.domain.events import Fact
-from turnlog.domain.running import run, start
+from turnlog.domain.resting import decide_calls, expire, provide
+from turnlog.domain.running import cancelled, run, start
 from turnlog.domain.takeover import resume
 from turnlog.domain.values import Configuration, Usage, microseconds_of, timestamp
 
@@ -47,6 +48,12 @@ def decide(command: Command, state: Conversation) -> list[Fact]:
             return _cancel(command, state, at)
         case commands.ResumeTurn():
             return resume(command, state, at)
+        case commands.ProvideResults():
+            return provide(command, state, at)
+        case commands.DecideCalls():
+            return decide_calls(command, state, at)
+        case commands.ExpireTurn():
+            return expire(command, state, at)
         case _:
             return run(command, state, at)
 
@@ -123,7 +130,8 @@ def _submit(command: commands.SubmitMessage, state: Conversation, at: str) -> li
     )
     if running is not None and running.cancel is None and command.on_busy == "interrupt":
         reason = "another message interrupts"
-        return [_cancel_requested(running.turn_id, at, command.by, reason), queued]
+        asked = _cancel_requested(running.turn_id, at, command.by, reason)
+        return _with_the_end_of_a_rest([asked, queued], state, at, command.node)
     if busy:
         return [queued]
     turn = QueuedTurn(turn_id=command.turn_id, overrides=command.overrides)
@@ -131,18 +139,31 @@ def _submit(command: commands.SubmitMessage, state: Conversation, at: str) -> li
 
 
 def _cancel(command: commands.CancelTurn, state: Conversation, at: str) -> list[Fact]:
-    """The request, for the owner to obey; of a turn that still waits, its end as well."""
+    """The request, for the owner to obey; of a turn without one, its end as well."""
     _existing(state, None)
     asked = _cancel_requested(command.turn_id, at, command.by, command.reason)
     running = state.running
     if running is not None and running.turn_id == command.turn_id:
-        return [asked] if running.cancel is None else []
+        if running.cancel is not None:
+            return []
+        return _with_the_end_of_a_rest([asked], state, at, command.node)
     if command.turn_id not in [turn.turn_id for turn in state.queue]:
         return []
     ended = events.TurnCancelled(
         at=at, turn_id=command.turn_id, by=command.by, reason=command.reason, usage=Usage()
     )
     return [asked, ended]
+
+
+def _with_the_end_of_a_rest(
+    facts: list[Fact], state: Conversation, at: str, node: str
+) -> list[Fact]:
+    """The facts that ask the running turn to end. One that rests has no owner, so it ends here."""
+    for fact in facts:
+        state = evolve(state, fact)
+    if state.running is None or not state.running.resting:
+        return facts
+    return [*facts, *cancelled(state, state.running, at, Usage(), node)]
 
 
 def _cancel_requested(

@@ -9,9 +9,10 @@ from msgspec.structs import replace
 
 from turnlog.domain import events
 from turnlog.domain.codec import escape_line_ends, fit
+from turnlog.domain.commands import CompleteItem
 from turnlog.domain.events import Fact
 from turnlog.domain.turn import OpenItem, RunningTurn, joined
-from turnlog.domain.values import ProviderData, ToolCallStatus
+from turnlog.domain.values import Consent, ProviderData, ToolCallStatus
 
 
 def ending(
@@ -21,8 +22,12 @@ def ending(
     *,
     partial: bool = False,
     provider_data: ProviderData | None = None,
+    asked: CompleteItem | None = None,
 ) -> events.ThinkingCompleted | events.MessageCompleted | events.ToolCallRequested:
-    """The ending of the open item that started at `offset`; `partial`: it was cut off."""
+    """The ending of the open item that started at `offset`; `partial`: it was cut off.
+
+    `asked` says of a whole call where it will run, and what that takes.
+    """
     item = turn.items[offset]
     common: dict[str, Any] = {
         "at": at,
@@ -41,7 +46,7 @@ def ending(
         case "message":
             return events.MessageCompleted(text=text, **common, **cut)
         case "tool_call":
-            return _requested(item, text, common | cut)
+            return _requested(turn, item, text, asked, common | cut)
 
 
 def result(
@@ -82,13 +87,23 @@ def closings(turn: RunningTurn, at: str) -> list[Fact]:
     return [*facts, *(result(turn, offset, at, "cancelled") for offset in turn.calls)]
 
 
-def _requested(item: OpenItem, arguments: str, common: dict[str, Any]) -> events.ToolCallRequested:
+def _requested(
+    turn: RunningTurn,
+    item: OpenItem,
+    arguments: str,
+    asked: CompleteItem | None,
+    common: dict[str, Any],
+) -> events.ToolCallRequested:
+    consent: Consent = "none"
+    if asked is not None and item.name not in turn.allowed:
+        consent = asked.approval
     return events.ToolCallRequested(
         call_id=item.call_id,
         name=item.name,
         arguments=arguments,
-        runs_on="server",
-        approval="none",
+        runs_on="server" if asked is None else asked.runs_on,
+        approval=consent,
+        repeatable=asked is not None and asked.repeatable,
         **common,
     )
 

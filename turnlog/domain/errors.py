@@ -6,12 +6,14 @@ TurnlogError
 │   ├── UnsupportedApi
 │   ├── MissingConfiguration
 │   ├── UnknownTool
+│   ├── UnknownToolServer
 │   ├── NotAvailable
 │   ├── InvalidCursor
 │   └── InvalidChange
 ├── NotFound
 ├── Conflict                 it can be, but not now
 │   ├── ConversationBusy
+│   ├── CallNotOpen
 │   ├── CursorAhead
 │   ├── PreconditionFailed
 │   └── AnsweredBefore       it was done, and is not done again
@@ -81,6 +83,12 @@ class UnknownTool(InvalidInput):
     code = "UNKNOWN_TOOL"
 
 
+class UnknownToolServer(InvalidInput):
+    """There is no MCP server '{name}' here. Configured servers: {available}."""
+
+    code = "UNKNOWN_TOOL_SERVER"
+
+
 class NotAvailable(InvalidInput):
     """{feature} is not available in this version of turnlog."""
 
@@ -113,6 +121,12 @@ class ConversationBusy(Conflict):
     """A turn is running in this conversation, and the message asked to be rejected then."""
 
     code = "CONVERSATION_BUSY"
+
+
+class CallNotOpen(Conflict):
+    """The call '{call_id}' of this turn waits for no {wanted}."""
+
+    code = "CALL_NOT_OPEN"
 
 
 class CursorAhead(Conflict):

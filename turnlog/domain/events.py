@@ -6,23 +6,25 @@ named by the offset of its `.started` event. `tag` is the topic: durable data.
 
 from __future__ import annotations
 
-from typing import Literal
 from uuid import UUID
 
 from msgspec import UNSET, Struct, UnsetType
 
 from turnlog.domain.values import (
     Configuration,
+    Consent,
     ContentPart,
     OnBusy,
     Overrides,
     ProviderData,
     Reasoning,
+    RunsOn,
     StopReason,
     ToolCallStatus,
     ToolChoice,
     TurnError,
     Usage,
+    Wanted,
 )
 
 
@@ -170,23 +172,36 @@ class MessageCompleted(_Ending, frozen=True, kw_only=True, tag="message.complete
 
 
 class ToolCallRequested(_Ending, frozen=True, kw_only=True, tag="tool_call.requested"):
-    """The model has written the whole call (or, `partial`, was cut off while writing it)."""
+    """The model has written the whole call (or, `partial`, was cut off while writing it).
+
+    `repeatable`: should it never be known how the call ended, it may safely be run again.
+    """
 
     call_id: str
     name: str
     arguments: str
-    runs_on: Literal["server", "client"]
-    approval: Literal["none", "required"]
+    runs_on: RunsOn
+    approval: Consent
+    repeatable: bool = False
 
 
 class ToolCallApproved(_InTurn, frozen=True, kw_only=True, tag="tool_call.approved"):
+    """A person allows the call; `for_turn`: this tool's other calls in the turn, too.
+
+    `arguments` are those with which it is to run, where they are not the model's.
+    """
+
     item: int
     call_id: str
     by: str
     reason: str | None = None
+    for_turn: bool = False
+    arguments: str | None = None
 
 
 class ToolCallDenied(_InTurn, frozen=True, kw_only=True, tag="tool_call.denied"):
+    """A person does not allow the call, which ends with that."""
+
     item: int
     call_id: str
     by: str
@@ -208,13 +223,14 @@ class WantedCall(Struct, frozen=True, kw_only=True, rename="camel"):
 
     item: int
     call_id: str
-    kind: Literal["result", "approval"]
+    kind: Wanted
 
 
 class TurnRequiresAction(_InTurn, frozen=True, kw_only=True, tag="turn.requires_action"):
-    """Nothing runs any more; the turn rests until these are answered."""
+    """Nothing runs any more; the turn rests until these are answered, or it `expires_at`."""
 
     calls: tuple[WantedCall, ...]
+    expires_at: str | None = None
 
 
 class TurnRetrying(_InTurn, frozen=True, kw_only=True, tag="turn.retrying"):
@@ -231,7 +247,10 @@ class AttemptSuperseded(_InTurn, frozen=True, kw_only=True, tag="attempt.superse
 
 
 class TurnResumed(_InTurn, frozen=True, kw_only=True, tag="turn.resumed"):
-    """Another attempt owns the turn now; the one before can append nothing more."""
+    """Another attempt owns the turn now; the one before can append nothing more.
+
+    So a turn goes on after its node was lost, and after it has rested.
+    """
 
     attempt: int
     node: str

@@ -139,6 +139,9 @@ class Nodes(Protocol):
     async def entrusted(self, bucket: int, node: str, known: Sequence[UUID]) -> list[TurnRow]:
         """Turns of a bucket that have that node and have not ended, but for those `known`."""
 
+    async def expired(self, bucket: int, now: int, limit: int) -> list[TurnRow]:
+        """Turns of a bucket that rest, and should not have rested until `now` (µs)."""
+
 
 class Records(Protocol):
     """Answers that are given again. May raise `StoreUnavailable`."""

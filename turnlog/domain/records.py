@@ -41,7 +41,10 @@ class ConversationRow(Struct, frozen=True, kw_only=True):
 
 
 class TurnRow(Struct, frozen=True, kw_only=True):
-    """Where a turn's events stand in its log, whether it has ended, and which node runs it."""
+    """Where a turn's events stand in its log, whether it has ended, and which node runs it.
+
+    `expires_at` (µs): when a turn that rests ends, should nobody answer.
+    """
 
     turn_id: UUID
     conversation_id: UUID
@@ -50,6 +53,7 @@ class TurnRow(Struct, frozen=True, kw_only=True):
     last_offset: int | None = None
     attempt: int = 0
     node: str | None = None
+    expires_at: int | None = None
 
 
 class AnswerRecord(Struct, frozen=True, kw_only=True):

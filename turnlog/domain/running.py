@@ -10,7 +10,7 @@ from turnlog.domain.endings import closings, ending, result
 from turnlog.domain.errors import InvalidChange, NotFound, TurnSuperseded
 from turnlog.domain.events import Fact
 from turnlog.domain.turn import RunningTurn
-from turnlog.domain.values import Configuration, ProviderData, TurnError, Usage
+from turnlog.domain.values import Configuration, ProviderData, TurnError, Usage, timestamp
 
 
 def owned(command: commands.RunnerCommand, state: Conversation) -> RunningTurn:
@@ -38,12 +38,15 @@ def run(command: commands.RunnerCommand, state: Conversation, at: str) -> list[F
             return [_item_started(turn, command, state.offset + 1, at)]
         case commands.CompleteItem():
             given = _given_by(turn.settings, command)
-            return [ending(turn, _item(turn, command), at, provider_data=given)]
+            return [ending(turn, _item(turn, command), at, provider_data=given, asked=command)]
         case commands.CompleteStep():
             return _step_completed(turn, command, at)
         case commands.CompleteToolCall():
             item = _call(turn, command)
             return [result(turn, item, at, command.status, command.duration_ms)]
+        case commands.RestTurn():
+            all_wait = bool(turn.calls) and len(turn.wanted) == len(turn.calls)
+            return [rests(turn, at, command.expires_at)] if all_wait else []
         case commands.RetryStep():
             return _retried(turn, command, at)
         case commands.CompleteTurn():
@@ -94,6 +97,13 @@ def failed(
     """The end by an error; `usage` is the whole turn's."""
     ended = events.TurnFailed(at=at, turn_id=turn.turn_id, error=error, usage=usage)
     return [*closings(turn, at), ended, *_next(state, node, at)]
+
+
+def rests(turn: RunningTurn, at: str, expires_at: int) -> events.TurnRequiresAction:
+    """The turn waits for what its calls want, until `expires_at` (µs) at most."""
+    return events.TurnRequiresAction(
+        at=at, turn_id=turn.turn_id, calls=turn.wanted, expires_at=timestamp(expires_at)
+    )
 
 
 def superseded(turn: RunningTurn, at: str, usage: Usage | None = None) -> list[Fact]:

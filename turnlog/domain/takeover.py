@@ -19,16 +19,19 @@ def resume(command: commands.ResumeTurn, state: Conversation, at: str) -> list[F
 
     The unfinished step is void, and will be asked again. A call that had begun is
     left to be run again where that is safe; else its result is `unknown`. One that was
-    cut off cannot have begun.
+    cut off, or waits for somebody, cannot have begun. A turn that rests is nobody's, and
+    goes on with an answer, not so.
     """
     turn = state.running
     if turn is None or (turn.turn_id, turn.attempt) != (command.turn_id, command.attempt):
+        raise TurnSuperseded()
+    if turn.resting:
         raise TurnSuperseded()
     if turn.cancel is not None:
         return cancelled(state, turn, at, Usage(), command.node)
     if turn.fruitless >= MAX_FRUITLESS:
         return failed(state, turn, at, _GIVEN_UP, turn.usage, command.node)
-    void = superseded(turn, at) if turn.in_step else _unknown_calls(turn, command.repeatable, at)
+    void = superseded(turn, at) if turn.in_step else _unknown_calls(turn, at)
     resumed = events.TurnResumed(
         at=at, turn_id=turn.turn_id, attempt=turn.attempt + 1, node=command.node
     )
@@ -42,12 +45,11 @@ _GIVEN_UP = TurnError(
 )
 
 
-def _unknown_calls(turn: RunningTurn, repeatable: frozenset[str], at: str) -> list[Fact]:
+def _unknown_calls(turn: RunningTurn, at: str) -> list[Fact]:
     """Results for the calls that must not be run again, or have spoken already."""
     return [
         fact
         for offset, call in turn.calls.items()
-        if call.runs_on == "server"
-        and (call.output or not (call.partial or call.name in repeatable))
+        if call.wants is None and (call.output or not (call.partial or call.repeatable))
         for fact in unknown(turn, offset, at)
     ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TypeVar, assert_never
 from uuid import UUID
 
@@ -9,7 +10,8 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from turnlog.domain import events
-from turnlog.domain.values import Configuration, ItemKind, Usage
+from turnlog.domain.events import Fact
+from turnlog.domain.values import Configuration, ItemKind, RunsOn, Usage, Wanted
 
 Chunks = tuple["Chunks", str] | None
 _Open = TypeVar("_Open")
@@ -25,22 +27,39 @@ class OpenItem(Struct, frozen=True, kw_only=True):
 
 
 class OpenCall(Struct, frozen=True, kw_only=True):
-    """A call that has no result yet; `partial`: the model was cut off while it wrote it."""
+    """A call that has no result yet; `partial`: the model was cut off while it wrote it.
+
+    `allowed`: it needs nobody's consent, or has it.
+    """
 
     call_id: str
     name: str
     arguments: str
-    runs_on: str
+    asked_at: str
+    runs_on: RunsOn
+    allowed: bool = True
+    repeatable: bool = False
     partial: bool = False
     output: Chunks = None
+
+    @property
+    def wants(self) -> Wanted | None:
+        """What it waits for; None where it is the server's to run."""
+        if self.partial:
+            return None
+        if not self.allowed:
+            return "approval"
+        return "result" if self.runs_on == "client" else None
 
 
 class RunningTurn(Struct, frozen=True, kw_only=True):
     """The turn that runs; `items` and `calls` are the open ones, by their item's offset.
 
     `unheard`: there is something that the model was not told yet, so the turn
-    cannot end. `fruitless` counts how often the turn was taken over since a step,
-    or a call of a whole step, was last completed.
+    cannot end. `resting`: no node runs it until what its calls want is there, and it ends
+    if that is not so before it `expires_at`; `allowed`
+    names the tools whose calls need no consent any more. `fruitless` counts how often the
+    turn was taken over since a step, or a call of a whole step, was last completed.
     """
 
     turn_id: UUID
@@ -57,12 +76,24 @@ class RunningTurn(Struct, frozen=True, kw_only=True):
     answers: tuple[int, ...] = ()
     usage: Usage = Usage()
     cancel: events.TurnCancelRequested | None = None
+    resting: bool = False
+    expires_at: str | None = None
+    allowed: frozenset[str] = frozenset()
     fruitless: int = 0
 
     @property
     def wants_step(self) -> bool:
         """Whether the model is to be asked (again) before the turn can end."""
         return self.unheard or self.in_step or not self.step_offset
+
+    @property
+    def wanted(self) -> tuple[events.WantedCall, ...]:
+        """The calls that the server cannot run, and what they wait for."""
+        return tuple(
+            events.WantedCall(item=item, call_id=call.call_id, kind=wants)
+            for item, call in self.calls.items()
+            if (wants := call.wants) is not None
+        )
 
 
 def joined(chunks: Chunks) -> str:
@@ -89,7 +120,17 @@ def grown(turn: RunningTurn, delta: events.Delta) -> RunningTurn:
     )
 
 
-_TurnFact = (
+def after(turn: RunningTurn, facts: Iterable[Fact]) -> RunningTurn:
+    """The turn after facts that open no item of it."""
+    for fact in facts:
+        if isinstance(fact, events.Delta):
+            turn = grown(turn, fact)
+        elif isinstance(fact, TurnFact):
+            turn = moved(turn, fact, 0)
+    return turn
+
+
+TurnFact = (
     events.TurnSteered
     | events.StepStarted
     | events.StepCompleted
@@ -108,7 +149,7 @@ _TurnFact = (
 )
 
 
-def moved(turn: RunningTurn, fact: _TurnFact, offset: int) -> RunningTurn:
+def moved(turn: RunningTurn, fact: TurnFact, offset: int) -> RunningTurn:
     if fact.turn_id != turn.turn_id:
         return turn
     match fact:
@@ -142,16 +183,24 @@ def moved(turn: RunningTurn, fact: _TurnFact, offset: int) -> RunningTurn:
                 call_id=fact.call_id,
                 name=fact.name,
                 arguments=_whole_arguments(turn, fact),
+                asked_at=fact.at,
                 runs_on=fact.runs_on,
+                allowed=fact.approval == "none",
+                repeatable=fact.repeatable,
                 partial=fact.partial,
             )
             return replace(
                 turn, items=_without(turn.items, fact.item), calls=turn.calls | {fact.item: call}
             )
+        case events.ToolCallApproved():
+            return _allowed(turn, fact)
         case events.ToolCallCompleted():
-            # Within a step it is a call that never ran: its step has come to nothing.
+            # Within a step it is a call that never ran here: the step may come to nothing.
             fruitless = turn.fruitless if turn.in_step else 0
-            return replace(turn, calls=_without(turn.calls, fact.item), fruitless=fruitless)
+            calls = _without(turn.calls, fact.item)
+            return replace(turn, calls=calls, unheard=True, fruitless=fruitless)
+        case events.TurnRequiresAction():
+            return replace(turn, resting=True, expires_at=fact.expires_at, node="")
         case events.AttemptSuperseded():
             return replace(
                 turn,
@@ -163,18 +212,15 @@ def moved(turn: RunningTurn, fact: _TurnFact, offset: int) -> RunningTurn:
                 usage=turn.usage + (fact.usage or Usage()),
             )
         case events.TurnResumed():
-            fruitless = turn.fruitless + 1
-            return replace(turn, attempt=fact.attempt, node=fact.node, fruitless=fruitless)
+            fruitless = 0 if turn.resting else turn.fruitless + 1
+            return replace(
+                turn, attempt=fact.attempt, node=fact.node, resting=False, fruitless=fruitless
+            )
         case events.TurnSteered():
             return replace(turn, unheard=True)
         case events.TurnCancelRequested():
             return replace(turn, cancel=fact)
-        case (
-            events.ToolCallApproved()
-            | events.ToolCallDenied()
-            | events.TurnRequiresAction()
-            | events.TurnRetrying()
-        ):
+        case events.ToolCallDenied() | events.TurnRetrying():
             return turn
         case _:
             assert_never(fact)
@@ -182,6 +228,16 @@ def moved(turn: RunningTurn, fact: _TurnFact, offset: int) -> RunningTurn:
 
 def _opened(turn: RunningTurn, offset: int, item: OpenItem) -> RunningTurn:
     return replace(turn, step_items=(*turn.step_items, offset), items=turn.items | {offset: item})
+
+
+def _allowed(turn: RunningTurn, fact: events.ToolCallApproved) -> RunningTurn:
+    call = turn.calls.get(fact.item)
+    if call is None:
+        return turn
+    arguments = call.arguments if fact.arguments is None else fact.arguments
+    call = replace(call, allowed=True, arguments=arguments)
+    allowed = turn.allowed | {call.name} if fact.for_turn else turn.allowed
+    return replace(turn, calls=turn.calls | {fact.item: call}, allowed=allowed)
 
 
 def _whole_arguments(turn: RunningTurn, fact: events.ToolCallRequested) -> str:

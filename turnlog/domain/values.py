@@ -15,7 +15,10 @@ StopReason = Literal[
 OnBusy = Literal["enqueue", "reject", "interrupt", "steer"]
 ItemKind = Literal["thinking", "message", "tool_call"]
 Approval = Literal["never", "always"]
+Consent = Literal["none", "required"]
 RunsOn = Literal["server", "client"]
+Wanted = Literal["result", "approval"]
+Verdict = Literal["allow", "allowForTurn", "deny"]
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)

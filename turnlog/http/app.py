@@ -9,6 +9,7 @@ from typing import Protocol
 from aiohttp import web
 
 from turnlog.http import guard
+from turnlog.http.actions import Actions
 from turnlog.http.blobs import Blobs
 from turnlog.http.body import MESSAGE_BYTES
 from turnlog.http.catalogue import Catalogue
@@ -56,6 +57,7 @@ def make_app(
         Conversations(turnlog, once_each),
         Messages(turnlog, once_each),
         Turns(turnlog, once_each),
+        Actions(turnlog, once_each),
         Log(turnlog, streams, default_dialect),
         Blobs(turnlog),
         OpenApi(),

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Literal
 
 from aiohttp import web
 from msgspec import Struct
 
 from turnlog import __version__
 from turnlog.domain.errors import InvalidProvider, NotFound
-from turnlog.domain.values import timestamp
+from turnlog.domain.values import Approval, timestamp
 from turnlog.http import parameters
 from turnlog.http.encoding import json
 from turnlog.runtime.application import Turnlog
@@ -54,12 +54,17 @@ class ModelList(Struct, frozen=True, kw_only=True, rename="camel"):
 
 
 class ListedTool(Struct, frozen=True, kw_only=True):
-    """A tool; `parameters` is the JSON Schema of its arguments."""
+    """A tool; `parameters` is the JSON Schema of its arguments.
 
-    type: str
+    `server` is that of an MCP tool; `approval` is what every conversation has at least.
+    """
+
+    type: Literal["builtin", "mcp"]
+    server: str | None
     name: str
     description: str
     parameters: dict[str, Any]
+    approval: Approval
 
 
 class ToolList(Struct, frozen=True, kw_only=True):
@@ -73,6 +78,7 @@ class Catalogue:
 
     def __init__(self, turnlog: Turnlog) -> None:
         self._parts = turnlog.parts
+        self._toolbox = turnlog.toolbox
 
     def routes(self) -> Sequence[web.RouteDef]:
         """Where these are reached, below the API's root."""
@@ -118,11 +124,13 @@ class Catalogue:
         """The tools with their schemas."""
         listed = [
             ListedTool(
-                type="builtin",
-                name=spec.name,
-                description=spec.description,
-                parameters=spec.parameters,
+                type="builtin" if server is None else "mcp",
+                server=server,
+                name=tool.spec.name,
+                description=tool.spec.description,
+                parameters=tool.spec.parameters,
+                approval=tool.spec.approval,
             )
-            for spec in (tool.spec for tool in self._parts.tools.values())
+            for tool, server in await self._toolbox.listed()
         ]
         return json(ToolList(tools=listed))

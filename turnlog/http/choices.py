@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
-from turnlog.domain.errors import InvalidInput, NotAvailable, UnknownTool
+from turnlog.domain.errors import InvalidInput, NotAvailable, UnknownTool, UnknownToolServer
 from turnlog.domain.ports import Tool
 from turnlog.domain.values import BuiltinTool, FunctionTool, McpTool, ToolChoice
 from turnlog.runtime.models import Models
+from turnlog.runtime.parts import Parts
 
 ALL_THREE = (
     "To choose the model, give all three fields: modelProviderId, modelProviderApi and model."
@@ -23,27 +24,34 @@ def check_model(models: Models, provider: object, api: object, model: object) ->
         raise InvalidInput(message=ALL_THREE)
 
 
-def check_tools(tools: Mapping[str, Tool], chosen: Sequence[ToolChoice]) -> None:
-    """Raises what keeps the tools from being used; `tools` are those of this server."""
-    names = [_builtin_name(choice) for choice in chosen]
-    for name in names:
-        if name in LATER_TOOLS and name not in tools:
-            raise NotAvailable(feature=f"The tool '{name}'")
-        if name not in tools:
-            raise UnknownTool(name=name, available=", ".join(tools) or "none")
+def check_tools(parts: Parts, chosen: Sequence[ToolChoice]) -> None:
+    """Raises what keeps the tools from being used here."""
+    names = list(_names(parts, chosen))
     if len(set(names)) < len(names):
         raise InvalidInput(message="A tool is named twice.")
 
 
-def _builtin_name(choice: ToolChoice) -> str:
-    match choice:
-        case str():
-            return choice
-        case FunctionTool():
-            raise NotAvailable(feature="A tool of type 'function'")
-        case McpTool():
-            raise NotAvailable(feature="A tool of type 'mcp'")
-        case BuiltinTool(approval="always"):
-            raise NotAvailable(feature="A tool with the approval 'always'")
-        case BuiltinTool():
-            return choice.name
+def _names(parts: Parts, chosen: Sequence[ToolChoice]) -> Iterator[str]:
+    """The name of each choice, once it was found to be there."""
+    for choice in chosen:
+        match choice:
+            case str():
+                yield _own(parts.tools, choice)
+            case BuiltinTool():
+                yield _own(parts.tools, choice.name)
+            case FunctionTool():
+                yield choice.name
+            case McpTool():
+                if choice.server not in parts.servers:
+                    raise UnknownToolServer(
+                        name=choice.server, available=", ".join(parts.servers) or "none"
+                    )
+                yield f"mcp:{choice.server}"
+
+
+def _own(tools: Mapping[str, Tool], name: str) -> str:
+    if name in LATER_TOOLS and name not in tools:
+        raise NotAvailable(feature=f"The tool '{name}'")
+    if name not in tools:
+        raise UnknownTool(name=name, available=", ".join(tools) or "none")
+    return name

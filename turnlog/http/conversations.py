@@ -63,7 +63,7 @@ class Conversations:
         check_model(
             self._parts.models, wanted.model_provider_id, wanted.model_provider_api, wanted.model
         )
-        check_tools(self._parts.tools, wanted.tools or ())
+        check_tools(self._parts, wanted.tools or ())
         configuration = as_part_of(Configuration, wanted)
         return _created(await self._turnlog.create(configuration, once=posted.once(_created)))
 
@@ -113,7 +113,7 @@ class Conversations:
             changes.model,
         )
         if changes.tools is not UNSET:
-            check_tools(self._parts.tools, changes.tools or ())
+            check_tools(self._parts, changes.tools or ())
         standing = await self._turnlog.update(conversation_id, as_part_of(Changes, changes), offset)
         shown = await queries.with_history(self._parts, queries.standing_at(standing))
         return json(shown, headers={"ETag": etag(shown.offset)})

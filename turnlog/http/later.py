@@ -10,8 +10,6 @@ from turnlog.http.errors import NotYet
 
 _PATHS = (
     "/conversations/{conversationId}/fork",
-    "/turns/{turnId}/tool-results",
-    "/turns/{turnId}/approvals",
     "/usage",
     "/webhooks",
     "/webhooks/{webhookId}",

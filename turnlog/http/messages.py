@@ -63,7 +63,7 @@ class Messages:
             message.model_provider_api,
             message.model,
         )
-        check_tools(self._parts.tools, message.tools or ())
+        check_tools(self._parts, message.tools or ())
         content = content_of(message)
         if content.blobs:
             await queries.conversation(self._parts, conversation_id)

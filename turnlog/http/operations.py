@@ -11,7 +11,14 @@ from turnlog.domain.events import Fact
 from turnlog.http.catalogue import Health, ModelList, ProviderList, ToolList
 from turnlog.http.conversations import ConversationPage
 from turnlog.http.messages import SubmittedTurn
-from turnlog.http.requests import CancelTurn, CreateConversation, SubmitMessage, UpdateConversation
+from turnlog.http.requests import (
+    Approvals,
+    CancelTurn,
+    CreateConversation,
+    SubmitMessage,
+    ToolResults,
+    UpdateConversation,
+)
 from turnlog.http.terms import (
     BAD,
     CONFLICT,
@@ -35,7 +42,7 @@ from turnlog.http.terms import (
     Operation,
     Parameter,
 )
-from turnlog.http.turns import CancelledTurn, TurnPage
+from turnlog.http.turns import TurnPage, TurnStanding
 from turnlog.projections.listing import ConversationStatus
 from turnlog.projections.turn_view import TurnView
 from turnlog.runtime.queries import ConversationDetails
@@ -214,8 +221,28 @@ OPERATIONS = (
         parameters=(ONCE,),
         body=CancelTurn,
         body_optional=True,
-        answers={HTTPStatus.ACCEPTED: Answer("It was asked", {JSON: CancelledTurn})},
+        answers={HTTPStatus.ACCEPTED: Answer("It was asked", {JSON: TurnStanding})},
         refusals=(BAD, NOT_FOUND, TOO_LARGE, MEDIA_TYPE, REUSED),
+    ),
+    Operation(
+        method="POST",
+        path=f"{TURN}/tool-results",
+        name="provideToolResults",
+        summary="Give the results of calls that the caller runs",
+        parameters=(ONCE,),
+        body=ToolResults,
+        answers={HTTPStatus.ACCEPTED: Answer("They are recorded", {JSON: TurnStanding})},
+        refusals=(BAD, NOT_FOUND, CONFLICT, TOO_LARGE, MEDIA_TYPE, REUSED),
+    ),
+    Operation(
+        method="POST",
+        path=f"{TURN}/approvals",
+        name="decideCalls",
+        summary="Allow or deny calls that wait for a person",
+        parameters=(ONCE,),
+        body=Approvals,
+        answers={HTTPStatus.ACCEPTED: Answer("It is recorded", {JSON: TurnStanding})},
+        refusals=(BAD, NOT_FOUND, CONFLICT, TOO_LARGE, MEDIA_TYPE, REUSED),
     ),
     Operation(
         method="GET",

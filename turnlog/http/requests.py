@@ -18,14 +18,19 @@ from turnlog.domain.values import (
     OnBusy,
     Overrides,
     Reasoning,
+    Verdict,
 )
+from turnlog.http.validation import MemberProblem, invalid
 
 MAX_CONFIGURATION_BYTES = 128 * 1024
 MAX_OVERRIDES_BYTES = 48 * 1024
+MAX_ARGUMENTS_BYTES = 128 * 1024
 
 S = TypeVar("S", bound=Struct)
 
 Name = Annotated[str, Meta(min_length=1, max_length=256)]
+# What every provider takes.
+FunctionName = Annotated[str, Meta(pattern=r"^[a-zA-Z0-9_-]+$(?!\n)", max_length=64)]
 Word = Annotated[str, Meta(max_length=256)]
 Tags = Annotated[tuple[Word, ...], Meta(max_length=64)]
 Metadata = Annotated[
@@ -50,9 +55,9 @@ class BuiltinChoice(BuiltinTool, frozen=True, kw_only=True, forbid_unknown_field
 
 
 class FunctionChoice(FunctionTool, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A function that the caller runs."""
+    """A function that the caller runs; `parameters` is the JSON Schema of its arguments."""
 
-    name: Name
+    name: FunctionName
 
 
 class McpChoice(McpTool, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -136,6 +141,36 @@ class CancelTurn(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     reason: Annotated[str, Meta(max_length=1024)] | None = None
 
 
+class GivenResult(Struct, frozen=True, kw_only=True, rename="camel", forbid_unknown_fields=True):
+    """What came of one call; `error`: the output says why it failed."""
+
+    call_id: Name
+    output: str
+    status: Literal["ok", "error"] = "ok"
+
+
+class ToolResults(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Results of calls that the caller has run."""
+
+    results: Annotated[tuple[GivenResult, ...], Meta(min_length=1, max_length=256)]
+
+
+class Decision(Struct, frozen=True, kw_only=True, rename="camel", forbid_unknown_fields=True):
+    """What a person says of one call; `arguments` are to be taken instead of the model's."""
+
+    call_id: Name
+    decision: Verdict
+    reason: Annotated[str, Meta(max_length=1024)] | None = None
+    arguments: dict[str, Any] | None = None
+
+
+class Approvals(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Decisions about calls; `by` says who has decided, as far as the caller knows."""
+
+    decisions: Annotated[tuple[Decision, ...], Meta(min_length=1, max_length=256)]
+    by: Name = "client"
+
+
 def as_part_of(kind: type[S], request: Struct) -> S:
     """Those members of a request that make up the kind."""
     return kind(**{name: getattr(request, name) for name in kind.__struct_fields__})
@@ -144,6 +179,15 @@ def as_part_of(kind: type[S], request: Struct) -> S:
 def stored_bytes(value: Any) -> int:
     """How long the value is as JSON, in the form in which it is stored."""
     return len(escape_line_ends(msgspec.json.encode(value)))
+
+
+def stored_arguments(member: str, arguments: dict[str, Any]) -> str:
+    """Arguments as the text that the log keeps; raises `InvalidInput` if it is too long."""
+    size = stored_bytes(arguments)
+    if size > MAX_ARGUMENTS_BYTES:
+        problem = f"takes {size} bytes as JSON; the limit is {MAX_ARGUMENTS_BYTES}"
+        raise invalid([MemberProblem(member, problem)])
+    return msgspec.json.encode(arguments).decode()
 
 
 def check_size(settings: Struct, limit: int = MAX_CONFIGURATION_BYTES) -> None:

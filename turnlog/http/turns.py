@@ -28,8 +28,8 @@ class TurnPage(Struct, frozen=True, kw_only=True, rename="camel"):
     next_cursor: str | None
 
 
-class CancelledTurn(Struct, frozen=True, kw_only=True, rename="camel"):
-    """A turn that was asked to stop, as it stands: it may still have to end."""
+class TurnStanding(Struct, frozen=True, kw_only=True, rename="camel"):
+    """How a turn stands after it was asked to stop, or was given what it wanted."""
 
     turn_id: UUID
     conversation_id: UUID
@@ -65,9 +65,9 @@ class Turns:
         turn_id = parameters.turn_id(request)
         wanted = valid(CancelTurn, posted.members() if posted.body else {})
         row = await queries.turn_row(self._parts, turn_id)
-        return _asked(
+        return stands(
             await self._turnlog.cancel(
-                row, by="client", reason=wanted.reason, once=posted.once(_asked)
+                row, by="client", reason=wanted.reason, once=posted.once(stands)
             )
         )
 
@@ -84,8 +84,9 @@ class Turns:
         return json(TurnPage(turns=turns, next_cursor=following))
 
 
-def _asked(turn: TurnRow) -> web.Response:
-    shown = CancelledTurn(
+def stands(turn: TurnRow) -> web.Response:
+    """The answer to whoever has asked something of a turn."""
+    shown = TurnStanding(
         turn_id=turn.turn_id,
         conversation_id=turn.conversation_id,
         status=msgspec.convert(turn.status, TurnStatus),

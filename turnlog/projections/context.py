@@ -76,7 +76,8 @@ class Context:
             case events.ToolCallApproved():
                 call = self._calls.get(fact.item)
                 if call is not None:
-                    self._calls[fact.item] = replace(call, ran=call.on_server)
+                    arguments = call.arguments if fact.arguments is None else fact.arguments
+                    self._calls[fact.item] = replace(call, arguments=arguments, ran=call.on_server)
             case _:
                 pass
 

@@ -42,7 +42,13 @@ def outcome(call: ToolCallRequested, step: Step, turn: Turn) -> tuple[str, bool]
         return f"This call was denied, and the tool did not run{why}", True
     if result is None:
         return (_OPEN if turn.ended is None else _left_open(turn.ended)), True
-    return _told(result), result.status != "ok"
+    approval = turn.approvals.get(call.item)
+    edited = "" if approval is None or approval.arguments is None else _edited(approval.arguments)
+    return edited + _told(result), result.status != "ok"
+
+
+def _edited(arguments: str) -> str:
+    return f"(A person allowed this call with other arguments: {arguments})\n"
 
 
 def _left_open(ended: TurnEnded) -> str:

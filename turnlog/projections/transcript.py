@@ -32,6 +32,7 @@ class Turn(Struct, kw_only=True):
     content: tuple[ContentPart, ...]
     steps: list[Step]
     results: dict[int, events.ToolCallCompleted] = field(default_factory=dict)
+    approvals: dict[int, events.ToolCallApproved] = field(default_factory=dict)
     denials: dict[int, events.ToolCallDenied] = field(default_factory=dict)
     ended: events.TurnEnded | None = None
 
@@ -71,6 +72,8 @@ def _tell(turn: Turn, offset: int, fact: Fact) -> None:
         case events.ThinkingCompleted() | events.MessageCompleted() | events.ToolCallRequested():
             if fact.item in step.endings:
                 step.endings[fact.item] = fact
+        case events.ToolCallApproved():
+            turn.approvals[fact.item] = fact
         case events.ToolCallDenied():
             turn.denials[fact.item] = fact
         case events.ToolCallCompleted():

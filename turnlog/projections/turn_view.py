@@ -7,8 +7,7 @@ from uuid import UUID
 
 from msgspec import UNSET, Struct, UnsetType
 
-from turnlog.domain.events import WantedCall
-from turnlog.domain.values import ToolCallStatus, Usage
+from turnlog.domain.values import ToolCallStatus, Usage, Wanted
 
 TurnStatus = Literal["queued", "running", "requires_action", "completed", "failed", "cancelled"]
 CallStatus = ToolCallStatus | Literal["running", "requires_action"]
@@ -44,6 +43,23 @@ class Call(Struct, frozen=True, kw_only=True, rename="camel"):
     completed_at: str | None
 
 
+class RequiredCall(Struct, frozen=True, kw_only=True, rename="camel"):
+    """A call that waits: for its `result`, from who runs `name` with `input`, or for `approval`."""
+
+    item: int
+    call_id: str
+    kind: Wanted
+    name: str
+    input: Any
+
+
+class RequiredAction(Struct, frozen=True, kw_only=True, rename="camel"):
+    """What a turn rests for; it fails unless all of it is there before it `expires_at`."""
+
+    calls: tuple[RequiredCall, ...]
+    expires_at: str | None
+
+
 class Failure(Struct, frozen=True):
     """Why a turn failed."""
 
@@ -72,4 +88,4 @@ class TurnView(Struct, frozen=True, kw_only=True, rename="camel"):
     model_provider_api: str | None
     model: str | None
     attempt: int
-    required_action: tuple[WantedCall, ...] | None
+    required_action: RequiredAction | None

@@ -13,9 +13,18 @@ from msgspec.structs import replace
 from turnlog.domain import events
 from turnlog.domain.events import Fact, WantedCall
 from turnlog.domain.records import TurnRow
-from turnlog.domain.values import Usage
+from turnlog.domain.values import Usage, microseconds_of
 from turnlog.projections.levels import STATUS_LEVELS, Level, Levels
-from turnlog.projections.turn_view import Answer, Call, Failure, Thought, TurnStatus, TurnView
+from turnlog.projections.turn_view import (
+    Answer,
+    Call,
+    Failure,
+    RequiredAction,
+    RequiredCall,
+    Thought,
+    TurnStatus,
+    TurnView,
+)
 from turnlog.projections.waiting import still_wanted
 
 
@@ -33,11 +42,7 @@ def turn_status(
 
 
 def fold_row(row: TurnRow | None, conversation_id: UUID, offset: int, fact: Fact) -> TurnRow | None:
-    """A turn's row after one more event of its conversation; the same one if it changes nothing.
-
-    A turn that waits counts as running from the first answer on, so that whoever
-    looks for turns without an owner finds it.
-    """
+    """A turn's row after one more event of its conversation; the same one if it changes nothing."""
     if isinstance(fact, events.TurnQueued) and row is None:
         return TurnRow(
             turn_id=fact.turn_id,
@@ -48,23 +53,21 @@ def fold_row(row: TurnRow | None, conversation_id: UUID, offset: int, fact: Fact
     if row is None or getattr(fact, "turn_id", None) != row.turn_id:
         return row
     if isinstance(fact, events.TurnEnded):
-        return replace(row, status=_ENDED[type(fact)], last_offset=offset)
-    status = row.status
+        return replace(row, status=_ENDED[type(fact)], last_offset=offset, expires_at=None)
     match fact:
         case events.TurnRequiresAction():
-            status, row = "requires_action", replace(row, node=None)
+            expires_at = None if fact.expires_at is None else microseconds_of(fact.expires_at)
+            return replace(row, status="requires_action", node=None, expires_at=expires_at)
         case events.TurnStarted() | events.TurnResumed():
-            return replace(row, status="running", attempt=fact.attempt, node=fact.node or None)
-        case (
-            events.StepStarted()
-            | events.ToolCallApproved()
-            | events.ToolCallDenied()
-            | events.ToolCallCompleted()
-        ):
-            status = "running"
+            return replace(
+                row,
+                status="running",
+                attempt=fact.attempt,
+                node=fact.node or None,
+                expires_at=None,
+            )
         case _:
-            pass
-    return row if status == row.status else replace(row, status=status)
+            return row
 
 
 _ENDED: dict[type[events.TurnEnded], TurnStatus] = {
@@ -84,6 +87,8 @@ class _Turn:
         self.attempt = 0
         self.usage = Usage()
         self.wanted: tuple[WantedCall, ...] = ()
+        self.expires_at: str | None = None
+        self.approvals: dict[int, events.ToolCallApproved] = {}
         self.thoughts: dict[int, events.ThinkingCompleted] = {}
         self.messages: dict[int, events.MessageCompleted] = {}
         self.calls: dict[int, events.ToolCallStarted] = {}
@@ -109,8 +114,12 @@ class _Turn:
                 self.calls[offset] = fact
             case events.ToolCallRequested():
                 self.requests[fact.item] = fact
+            case events.ToolCallApproved():
+                self.approvals[fact.item] = fact
             case events.ToolCallCompleted():
                 self.results[fact.item] = fact
+            case events.TurnRequiresAction():
+                self.expires_at = fact.expires_at
             case events.AttemptSuperseded():
                 for items in (self.thoughts, self.messages, self.calls):
                     for item in [item for item in items if item >= fact.from_offset]:
@@ -130,9 +139,7 @@ class _Turn:
                 | events.StepStarted()
                 | events.ThinkingStarted()
                 | events.MessageStarted()
-                | events.ToolCallApproved()
                 | events.ToolCallDenied()
-                | events.TurnRequiresAction()
                 | events.TurnRetrying()
                 | events.TurnCancelRequested()
             ):
@@ -158,8 +165,32 @@ class _Turn:
             model_provider_api=model.model_provider_api,
             model=model.model,
             attempt=self.attempt,
-            required_action=self.wanted or None,
+            required_action=self._required_action(),
         )
+
+    def _required_action(self) -> RequiredAction | None:
+        """What it takes to answer is shown at every level."""
+        if not self.wanted or self.ended is not None:
+            return None
+        calls = tuple(
+            RequiredCall(
+                item=call.item,
+                call_id=call.call_id,
+                kind=call.kind,
+                name=self.calls[call.item].name,
+                input=self._input(call.item),
+            )
+            for call in self.wanted
+        )
+        return RequiredAction(calls=calls, expires_at=self.expires_at)
+
+    def _input(self, item: int) -> Any:
+        """The arguments with which a call runs, or will run."""
+        approval = self.approvals.get(item)
+        if approval is not None and approval.arguments is not None:
+            return _object(approval.arguments)
+        request = self.requests.get(item)
+        return None if request is None else _object(request.arguments)
 
     def _status(self) -> TurnStatus:
         if self.ended is not None:
@@ -202,12 +233,12 @@ class _Turn:
         return calls
 
     def _call(self, item: int, started: events.ToolCallStarted) -> Call:
-        request, result = self.requests.get(item), self.results.get(item)
+        result = self.results.get(item)
         waits = any(call.item == item for call in self.wanted)
         return Call(
             name=started.name,
             call_id=started.call_id,
-            input=None if request is None else _object(request.arguments),
+            input=self._input(item),
             output=None if result is None else result.output,
             status=result.status if result else "requires_action" if waits else "running",
             started_at=started.at,

@@ -13,6 +13,7 @@ from turnlog.domain.events import (
     TurnCompleted,
     TurnFailed,
     TurnRequiresAction,
+    TurnResumed,
     WantedCall,
 )
 
@@ -20,8 +21,8 @@ from turnlog.domain.events import (
 def still_wanted(wanted: tuple[WantedCall, ...], fact: Fact) -> tuple[WantedCall, ...]:
     """The calls that are wanted after one more event of the turn.
 
-    A call is off the list when it has its answer, and all are when the turn goes on
-    to another step, or ends.
+    A call is off the list when it has its answer, and all are when the turn goes on,
+    or ends.
     """
     match fact:
         case TurnRequiresAction():
@@ -30,7 +31,7 @@ def still_wanted(wanted: tuple[WantedCall, ...], fact: Fact) -> tuple[WantedCall
             return tuple(call for call in wanted if call.item != fact.item)
         case AttemptSuperseded():
             return tuple(call for call in wanted if call.item < fact.from_offset)
-        case StepStarted() | TurnCompleted() | TurnFailed() | TurnCancelled():
+        case StepStarted() | TurnResumed() | TurnCompleted() | TurnFailed() | TurnCancelled():
             return ()
         case _:
             return wanted

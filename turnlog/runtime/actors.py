@@ -32,6 +32,7 @@ class _Run(Struct):
 
     turn_id: UUID
     attempt: int
+    runner: TurnRunner
     task: asyncio.Task[None]
     stopping: bool = False
 
@@ -157,6 +158,7 @@ class Actors:
             if turn is not None and (turn.turn_id, turn.attempt) == (run.turn_id, run.attempt):
                 if turn.cancel is not None:
                     run.stop()
+                run.runner.look()
                 return
             del self._runs[conversation_id]
             run.stop()
@@ -175,7 +177,7 @@ class Actors:
                 await runner.run()
 
         task = asyncio.create_task(work())
-        run = _Run(turn.turn_id, turn.attempt, task)
+        run = _Run(turn.turn_id, turn.attempt, runner, task)
         self._runs[conversation_id] = run
         task.add_done_callback(lambda _: self._ended(conversation_id, run))
 

@@ -8,22 +8,23 @@ import os
 import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from typing import Any
 from uuid import UUID
 
 import structlog
 from msgspec.structs import replace
 
 from turnlog.domain import commands
-from turnlog.domain.errors import NodeStopping, NotFound, TurnSuperseded
+from turnlog.domain.commands import CallDecision, CallResult, Command
+from turnlog.domain.errors import NodeStopping, NotFound
 from turnlog.domain.events import Changes
 from turnlog.domain.identity import turn_id_in, uuid7
 from turnlog.domain.records import Blob, TurnRow
-from turnlog.domain.turn import RunningTurn
 from turnlog.domain.values import Configuration, ContentPart, OnBusy, Overrides
-from turnlog.runtime.actor import Actor
 from turnlog.runtime.actors import Actors
+from turnlog.runtime.arguments import check_edits
 from turnlog.runtime.asking import Submitted, ask, standing_of, submitted
-from turnlog.runtime.calls import ToolCalls
+from turnlog.runtime.expiring import Expiring
 from turnlog.runtime.forgetting import Forgetting
 from turnlog.runtime.hints import HintExchange
 from turnlog.runtime.journal import Journal
@@ -31,10 +32,11 @@ from turnlog.runtime.letters import Committed
 from turnlog.runtime.once import Once
 from turnlog.runtime.ownership import Ownership
 from turnlog.runtime.parts import Parts
-from turnlog.runtime.prompting import Prompter
+from turnlog.runtime.runners import Runners
 from turnlog.runtime.standing import Standing, unborn
 from turnlog.runtime.tail import Tails
-from turnlog.runtime.turn import TurnRunner
+from turnlog.runtime.toolbox import Toolbox
+from turnlog.runtime.unowned import Unowned
 
 __all__ = ["TENANT", "Parts", "Submitted", "Turnlog", "blob_of"]
 
@@ -53,15 +55,17 @@ class Turnlog:
         self.tails = Tails(parts.store)
         self._journal = Journal(parts.store)
         self._hints = HintExchange(parts.hints, parts.store, self.tails)
+        self.toolbox = Toolbox(parts.tools, parts.servers)
         self._actors = Actors(
             parts.store,
             parts.records,
             self._journal,
             self.tails,
             self._hints,
-            self._runner,
+            Runners(parts, self.toolbox).of,
             self.node,
         )
+        unowned = Unowned(self._actors, parts.clock, self.node)
         self._hints.watch(self._actors)
         self._ownership = Ownership(
             self.node,
@@ -71,9 +75,12 @@ class Turnlog:
             is_alive=parts.is_alive,
             running=self._actors.turns,
             attend=self._actors.attend,
-            take_over=self._take_over,
+            take_over=unowned.take_over,
             timeout=parts.node_timeout,
             time=time.monotonic,
+        )
+        self._expiring = Expiring(
+            parts.nodes, parts.clock, parts.store.buckets, unowned.expire, parts.action_timeout
         )
         self._forgetting = Forgetting(parts.records, parts.clock, parts.store.buckets)
         self._stopping = False
@@ -96,6 +103,7 @@ class Turnlog:
         tasks = [
             asyncio.create_task(self._hints.run()),
             asyncio.create_task(self._ownership.run()),
+            asyncio.create_task(self._expiring.run()),
             asyncio.create_task(self._forgetting.run()),
         ]
         try:
@@ -186,52 +194,57 @@ class Turnlog:
             return standing.turns.get(turn.turn_id, ended)
 
         command = commands.CancelTurn(
-            at=self.parts.clock.now(), turn_id=turn.turn_id, by=by, reason=reason
+            at=self.parts.clock.now(),
+            turn_id=turn.turn_id,
+            by=by,
+            reason=reason,
+            node=self.node,
         )
         now = await ask(self._actors.of(turn.conversation_id), command, asked, once)
         if now is turn:  # It had ended before.
             return await self.parts.views.turn(turn.turn_id) or turn
         return now
 
+    async def provide(
+        self, turn: TurnRow, results: Sequence[CallResult], *, once: Once[TurnRow] | None = None
+    ) -> TurnRow:
+        """The results of calls that their caller has run. How the turn stands then."""
+        command = commands.ProvideResults(results=tuple(results), **self._answering(turn))
+        return await self._answered(turn, command, once)
+
+    async def decide_calls(
+        self,
+        turn: TurnRow,
+        decisions: Sequence[CallDecision],
+        by: str,
+        *,
+        once: Once[TurnRow] | None = None,
+    ) -> TurnRow:
+        """What a person says of calls. How the turn stands then.
+
+        Raises `InvalidInput` for arguments of theirs that do not fit the tool.
+        """
+        await check_edits(self.toolbox, self._actors.of(turn.conversation_id), decisions)
+        command = commands.DecideCalls(decisions=tuple(decisions), by=by, **self._answering(turn))
+        return await self._answered(turn, command, once)
+
+    def _answering(self, turn: TurnRow) -> dict[str, Any]:
+        self._take_something_new()
+        now = self.parts.clock.now()
+        expires_at = now + int(self.parts.action_timeout * 1_000_000)
+        return {"at": now, "turn_id": turn.turn_id, "node": self.node, "expires_at": expires_at}
+
+    async def _answered(
+        self, turn: TurnRow, command: Command, once: Once[TurnRow] | None
+    ) -> TurnRow:
+        def stands(committed: Committed) -> TurnRow:
+            return committed[0].turns[turn.turn_id]
+
+        return await ask(self._actors.of(turn.conversation_id), command, stands, once)
+
     def _take_something_new(self) -> None:
         if self._stopping:
             raise NodeStopping()
-
-    async def _take_over(self, turn: TurnRow) -> None:
-        """Resume the turn here, if nobody else does."""
-        command = commands.ResumeTurn(
-            at=self.parts.clock.now(),
-            turn_id=turn.turn_id,
-            attempt=turn.attempt,
-            node=self.node,
-            repeatable=frozenset(
-                name for name, tool in self.parts.tools.items() if tool.spec.repeatable
-            ),
-        )
-        try:
-            await self._actors.of(turn.conversation_id).ask(command)
-        except TurnSuperseded:
-            return
-        except Exception:
-            log.exception("turn.not_taken_over", turn_id=str(turn.turn_id))
-            return
-        log.info("turn.taken_over", turn_id=str(turn.turn_id), attempt=turn.attempt + 1)
-
-    def _runner(self, actor: Actor, turn: RunningTurn) -> TurnRunner:
-        parts, settings = self.parts, turn.settings
-        return TurnRunner(
-            actor,
-            turn,
-            model=lambda: parts.models.adapter(
-                settings.model_provider_id, settings.model_provider_api
-            ),
-            prompter=Prompter(parts.store, parts.blobs, actor.conversation_id),
-            calls=ToolCalls(actor, parts.tools, parts.clock),
-            clock=parts.clock,
-            stall_timeout=parts.stall_timeout,
-            deadline=parts.turn_timeout,
-            sleep=parts.sleep,
-        )
 
 
 def blob_of(media_type: str, data: bytes) -> Blob:

@@ -62,12 +62,11 @@ def standing_of(committed: Committed) -> Standing:
 def submitted(committed: Committed) -> Submitted:
     """What became of a message: a turn, or one more word to the one that runs."""
     standing, entries = committed
-    first, last = entries[0], entries[-1]
-    assert last.turn_id is not None, "whatever a message makes belongs to a turn"
-    waits = last.topic == "turn.queued"
+    accepted = next((entry for entry in entries if entry.topic == "turn.queued"), entries[0])
+    assert accepted.turn_id is not None, "whatever a message makes belongs to a turn"
     return Submitted(
-        turn_id=last.turn_id,
+        turn_id=accepted.turn_id,
         conversation_id=standing.conversation_id,
-        status="queued" if waits else "running",
-        offset=last.offset if waits else first.offset,
+        status=standing.turns[accepted.turn_id].status,
+        offset=accepted.offset,
     )

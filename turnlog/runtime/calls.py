@@ -1,116 +1,149 @@
-"""Running a step's tool calls, in parallel, each within its time."""
+"""Running a step's tool calls, side by side, each within its time."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from typing import Any
 
-import msgspec
 import structlog
 
 from turnlog.domain import commands
-from turnlog.domain.codec import well_formed
-from turnlog.domain.errors import ToolFailed, TurnSuperseded
+from turnlog.domain.codec import pieces, well_formed
+from turnlog.domain.errors import NotFound, ToolFailed, TurnSuperseded
 from turnlog.domain.ports import Clock, Progress, Tool
-from turnlog.domain.tools import ToolSpec
 from turnlog.domain.turn import OpenCall, RunningTurn
-from turnlog.domain.values import BuiltinTool, ToolCallStatus
+from turnlog.domain.values import ToolCallStatus
 from turnlog.runtime.actor import Actor
-from turnlog.runtime.letters import pieces
+from turnlog.runtime.arguments import Unfit, arguments_of
+from turnlog.runtime.toolbox import Offers
 
-CALL_SECONDS = 60.0
+MAX_AT_ONCE = 16
 
 log = structlog.get_logger(__name__)
 
 
 class ToolCalls:
-    """The calls of one turn, run by the tools of this server."""
+    """The calls of one attempt of a turn."""
 
-    def __init__(self, actor: Actor, tools: Mapping[str, Tool], clock: Clock) -> None:
+    def __init__(self, actor: Actor, turn: RunningTurn, clock: Clock) -> None:
         self._actor = actor
-        self._tools = tools
+        self._turn = turn
         self._clock = clock
+        self._news = asyncio.Event()
+        self._slots = asyncio.Semaphore(MAX_AT_ONCE)
 
-    def offered(self, turn: RunningTurn) -> tuple[ToolSpec, ...]:
-        """The tools that the model may call in this turn."""
-        if turn.settings.tools is None:
-            return tuple(tool.spec for tool in self._tools.values() if tool.spec.unasked)
-        names = [
-            choice.name if isinstance(choice, BuiltinTool) else choice
-            for choice in turn.settings.tools
-            if isinstance(choice, str | BuiltinTool)
-        ]
-        return tuple(self._tools[name].spec for name in names if name in self._tools)
+    def look(self) -> None:
+        """The turn has moved: a person may have allowed a call, or its caller answered one."""
+        self._news.set()
 
-    async def run(self, turn: RunningTurn) -> None:
-        """Run the turn's open calls to their results; cancelling stops the tools."""
+    async def run(self, turn: RunningTurn, offers: Offers) -> RunningTurn:
+        """Run the turn's calls, those too that are allowed meanwhile, until none is under way.
+
+        A call that does not fit its tool gets that for a result, wherever it would have run.
+        Cancelling this stops the tools. The turn after that.
+        """
+        begun: set[int] = set()
         try:
             async with asyncio.TaskGroup() as group:
-                for call in turn.calls.values():
-                    group.create_task(self._run(turn, call))
+                while True:
+                    self._news.clear()
+                    turn = self._latest() or turn
+                    for item, call in turn.calls.items():
+                        if item not in begun and (todo := self._todo(call, offers)) is not None:
+                            begun.add(item)
+                            group.create_task(self._bring(call, todo))
+                    if begun.isdisjoint(turn.calls):
+                        return turn
+                    await self._news.wait()
         except ExceptionGroup as failures:
             if failures.subgroup(TurnSuperseded):
                 raise TurnSuperseded() from None
             raise
 
-    async def _run(self, turn: RunningTurn, call: OpenCall) -> None:
-        started = self._clock.now()
-        spoken: list[str] = []
+    def _latest(self) -> RunningTurn | None:
+        """The turn as the log has it; None while that has to be read again.
+
+        Raises `TurnSuperseded`: who has lost a turn starts no tool of it.
+        """
+        if self._actor.standing is None:
+            return None
+        turn, mine = self._actor.standing.state.running, self._turn
+        if turn is None or (turn.turn_id, turn.attempt) != (mine.turn_id, mine.attempt):
+            raise TurnSuperseded()
+        return turn
+
+    def _todo(self, call: OpenCall, offers: Offers) -> _Run | Unfit | None:
+        """What is to be done for a call here; None where it waits for somebody."""
+        try:
+            arguments = arguments_of(call, offers)
+        except Unfit as unfit:
+            return unfit
+        if call.wants is not None:
+            return None
+        tool = offers[call.name].tool
+        if tool is None:
+            return Unfit(f"The tool {call.name!r} does not run on the server any more.")
+        return _Run(tool, arguments)
+
+    async def _bring(self, call: OpenCall, todo: _Run | Unfit) -> None:
+        """Bring the call to its result."""
+        spoken = False
 
         async def say(text: str) -> None:
+            nonlocal spoken
             await self._actor.room()
             for piece in pieces(well_formed(text)):
-                spoken.append(piece)
+                spoken = True
                 self._actor.tell(
-                    commands.AppendOutput(
-                        at=self._clock.now(),
-                        turn_id=turn.turn_id,
-                        attempt=turn.attempt,
-                        call_id=call.call_id,
-                        text=piece,
-                    )
+                    commands.AppendOutput(**self._owner(), call_id=call.call_id, text=piece)
                 )
 
-        status: ToolCallStatus = "error"
-        output = "The call was cut off before it was whole, so the tool did not run."
-        if not call.partial:
-            status, output = await self._outcome(turn, call, say)
+        async with self._slots:
+            started = self._clock.now()
+            status, output = await self._outcome(call, todo, say)
         if status != "ok" or not spoken:
             await say(output)
         duration = (self._clock.now() - started) // 1000
         log.info("tool_call.completed", tool=call.name, status=status, duration_ms=duration)
-        await self._actor.ask(
-            commands.CompleteToolCall(
-                at=self._clock.now(),
-                turn_id=turn.turn_id,
-                attempt=turn.attempt,
-                call_id=call.call_id,
-                status=status,
-                duration_ms=duration,
+        try:
+            await self._actor.ask(
+                commands.CompleteToolCall(
+                    **self._owner(), call_id=call.call_id, status=status, duration_ms=duration
+                )
             )
-        )
+        except NotFound:
+            log.info("tool_call.answered_before", tool=call.name)
 
     async def _outcome(
-        self, turn: RunningTurn, call: OpenCall, say: Progress
+        self, call: OpenCall, todo: _Run | Unfit, say: Progress
     ) -> tuple[ToolCallStatus, str]:
-        offered = [spec.name for spec in self.offered(turn)]
-        if call.name not in offered:
-            return "error", f"There is no tool {call.name!r}. There are: {', '.join(offered)}."
-        try:
-            arguments = msgspec.json.decode(call.arguments.strip() or "{}")
-        except (msgspec.DecodeError, RecursionError) as error:
-            return "error", f"The arguments are not JSON, so the tool did not run: {error}"
-        if not isinstance(arguments, dict):
-            return "error", "The arguments are not a JSON object, so the tool did not run."
-        key = f"{turn.turn_id}/{call.call_id}"
-        limit = asyncio.timeout(CALL_SECONDS)
+        if isinstance(todo, Unfit):
+            return "error", str(todo)
+        seconds = todo.tool.spec.seconds
+        limit = asyncio.timeout(seconds)
+        key = f"{self._turn.turn_id}/{call.call_id}"
         try:
             async with limit:
-                return "ok", await self._tools[call.name].run(arguments, key, say)
+                return "ok", await todo.tool.run(todo.arguments, key, say)
         except ToolFailed as failure:
             return "error", str(failure)
         except Exception as error:
             if isinstance(error, TimeoutError) and limit.expired():
-                return "timeout", f"The tool was stopped after {CALL_SECONDS:g} s."
+                return "timeout", f"The tool was stopped after {seconds:g} s."
             log.exception("tool_call.crashed", tool=call.name)
             return "error", "The tool failed in a way that it did not expect."
+
+    def _owner(self) -> dict[str, Any]:
+        return {
+            "at": self._clock.now(),
+            "turn_id": self._turn.turn_id,
+            "attempt": self._turn.attempt,
+        }
+
+
+class _Run:
+    """A call that fits its tool, which runs here."""
+
+    def __init__(self, tool: Tool, arguments: dict[str, Any]) -> None:
+        self.tool = tool
+        self.arguments = arguments

@@ -9,11 +9,11 @@ from uuid import UUID
 
 from msgspec.structs import replace
 
+from turnlog.domain.codec import MAX_DELTA_CHARACTERS
 from turnlog.domain.commands import AppendOutput, AppendText, Command, RunnerCommand
 from turnlog.domain.records import AnswerRecord, Entry
 from turnlog.runtime.standing import Standing
 
-MAX_DELTA_CHARACTERS = 32 * 1024
 MAX_WAITING_CHARACTERS = 1 << 20
 MAX_LETTERS = 512
 
@@ -24,14 +24,6 @@ Recorder = Callable[[Committed], AnswerRecord]
 """Makes the record of the answer that a command is given, before it is on disk."""
 
 _RUNNER_COMMANDS = get_args(RunnerCommand)
-
-
-def pieces(text: str) -> list[str]:
-    """A text in parts of which each may be one delta."""
-    return [
-        text[start : start + MAX_DELTA_CHARACTERS]
-        for start in range(0, len(text), MAX_DELTA_CHARACTERS)
-    ]
 
 
 class Letter:

@@ -15,6 +15,7 @@ from turnlog.domain.ports import (
     Nodes,
     Records,
     Tool,
+    ToolServer,
     Views,
 )
 from turnlog.domain.records import Process
@@ -37,9 +38,11 @@ class Parts(Struct, frozen=True, kw_only=True):
     clock: Clock
     models: Models
     tools: Mapping[str, Tool]
+    servers: Mapping[str, ToolServer] = {}
     process: Process
     is_alive: Callable[[int], bool]
     stall_timeout: float = 120.0
     node_timeout: float = 5.0
     turn_timeout: float = 3600.0
+    action_timeout: float = 7 * 86_400.0
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep

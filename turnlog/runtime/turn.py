@@ -11,7 +11,7 @@ import structlog
 from tenacity import RetryCallState
 
 from turnlog.domain import commands
-from turnlog.domain.codec import well_formed
+from turnlog.domain.codec import pieces, well_formed
 from turnlog.domain.commands import RunnerCommand
 from turnlog.domain.errors import (
     ModelFailed,
@@ -33,9 +33,9 @@ from turnlog.domain.turn import RunningTurn
 from turnlog.domain.values import TurnError, Usage
 from turnlog.runtime.actor import STORE_RETRY_SECONDS, Actor
 from turnlog.runtime.calls import ToolCalls
-from turnlog.runtime.letters import pieces
 from turnlog.runtime.prompting import Prompter
 from turnlog.runtime.retries import several_tries
+from turnlog.runtime.toolbox import Offers, Toolbox
 
 MAX_STEPS = 64
 MAX_MESSAGE = 4000
@@ -54,23 +54,29 @@ class TurnRunner:
         *,
         model: Callable[[], ModelProvider],
         prompter: Prompter,
-        calls: ToolCalls,
+        toolbox: Toolbox,
         clock: Clock,
         stall_timeout: float,
         deadline: float,
+        patience: float,
         sleep: Callable[[float], Awaitable[None]],
     ) -> None:
         """`model` may refuse. Times in seconds: `stall_timeout` is how long a model may say
-        nothing, `deadline` how long the attempt may take.
+        nothing, `deadline` how long the attempt may take, `patience` how long the turn may
+        rest for others to answer its calls.
         """
         self._actor = actor
         self._turn = turn
         self._model = model
         self._prompter = prompter
-        self._calls = calls
+        self._toolbox = toolbox
+        self._calls = ToolCalls(actor, turn, clock)
+        self._offers: Offers = {}
+        self._names: dict[int, str] = {}
         self._clock = clock
         self._stall_timeout = stall_timeout
         self._deadline = deadline
+        self._patience = patience
         self._sleep = sleep
         self._usage = Usage()
 
@@ -108,19 +114,35 @@ class TurnRunner:
             message = "The server failed while it ran this turn; its log has the details."
             await self._fail("internal_error", message, retryable=True)
 
+    def look(self) -> None:
+        """The turn has moved."""
+        self._calls.look()
+
     async def _loop(self) -> None:
         turn: RunningTurn | None = self._turn
-        while turn is not None:
+        while turn is not None and not turn.resting:
             if turn.calls:
-                await self._calls.run(turn)
+                turn = await self._answer_calls(turn)
             elif not turn.wants_step:
                 turn = await self._ask(commands.CompleteTurn)
-                continue
-            if turn.step >= MAX_STEPS:
+            elif turn.step >= MAX_STEPS:
                 message = f"The turn took {MAX_STEPS} steps without an end."
                 await self._fail("step_limit", message)
                 return
-            turn = await self._step()
+            else:
+                turn = await self._step()
+
+    async def _answer_calls(self, turn: RunningTurn) -> RunningTurn | None:
+        """Run what can be run of the calls, and rest for the others; the turn after that."""
+        turn = await self._calls.run(turn, self._offers or await self._look_for_tools())
+        if not turn.calls:
+            return turn
+        expires_at = self._clock.now() + int(self._patience * 1_000_000)
+        return await self._ask(commands.RestTurn, expires_at=expires_at)
+
+    async def _look_for_tools(self) -> Offers:
+        self._offers = await self._toolbox.offers(self._turn.settings.tools)
+        return self._offers
 
     async def _step(self) -> RunningTurn | None:
         """One step, tried again after failures that may pass; the turn after it."""
@@ -160,9 +182,11 @@ class TurnRunner:
 
     async def _request(self) -> ModelRequest:
         """The step's request; a store that is away is waited for."""
+        offers = await self._look_for_tools()
+        specs = tuple(offer.spec for offer in offers.values())
         while True:
             try:
-                return await self._prompter.request(self._turn, self._calls.offered(self._turn))
+                return await self._prompter.request(self._turn, specs)
             except StoreUnavailable:
                 log.warning("turn.store_unavailable")
                 await asyncio.sleep(STORE_RETRY_SECONDS)
@@ -190,17 +214,33 @@ class TurnRunner:
     def _hear(self, part: ItemStarted | ItemDelta | ItemCompleted | UsageReported) -> None:
         match part:
             case ItemStarted():
-                name = well_formed(part.name)[:MAX_NAME]
+                name = self._names[part.item] = well_formed(part.name)[:MAX_NAME]
                 self._tell(commands.StartItem, item=part.item, kind=part.kind, name=name)
             case ItemDelta():
                 for text in pieces(well_formed(part.text)):
                     self._tell(commands.AppendText, item=part.item, text=text)
             case ItemCompleted():
-                self._tell(commands.CompleteItem, item=part.item, provider_data=part.provider_data)
+                self._tell(
+                    commands.CompleteItem,
+                    item=part.item,
+                    provider_data=part.provider_data,
+                    **self._terms(part.item),
+                )
             case UsageReported():
                 self._usage = part.usage
             case _:
                 assert_never(part)
+
+    def _terms(self, item: int) -> dict[str, Any]:
+        """Where an item that is a call will run, and what that takes."""
+        offer = self._offers.get(self._names[item])
+        if offer is None:
+            return {}
+        return {
+            "runs_on": offer.runs_on,
+            "approval": offer.approval,
+            "repeatable": offer.spec.repeatable,
+        }
 
     def _failure(self, reason: ModelFailure, message: str) -> ModelFailed:
         provider = self._turn.settings.model_provider_id

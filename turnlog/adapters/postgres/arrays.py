@@ -13,7 +13,7 @@ smallint integer
 uuid[] text[] bytea[] bigint[] bytea[] bigint[] bytea[]
 integer[] bigint[] text[] bytea[] uuid[] bigint[] bytea[]
 integer[] bigint[] bigint[] text[] text[] text[] boolean[] bytea[]
-integer[] uuid[] text[] bigint[] bigint[] integer[] text[]
+integer[] uuid[] text[] bigint[] bigint[] integer[] text[] bigint[]
 integer[] bytea[] bytea[] bytea[] bigint[]
 """
 
@@ -63,6 +63,7 @@ def arrays(appends: Sequence[Append]) -> list[list[Any]]:
         [turn.last_offset for _, turn in turns],
         [turn.attempt for _, turn in turns],
         [turn.node for _, turn in turns],
+        [turn.expires_at for _, turn in turns],
         [n for n, _ in records],
         [record.key for _, record in records],
         [record.fingerprint for _, record in records],

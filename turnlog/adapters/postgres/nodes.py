@@ -40,6 +40,8 @@ LIMIT $3
 
 ENTRUSTED = TURN + "last_offset IS NULL AND node = $2 AND NOT turn_id = ANY ($3::uuid[])"
 
+EXPIRED = TURN + "last_offset IS NULL AND expires_at <= $2 ORDER BY expires_at LIMIT $3"
+
 
 class PostgresNodes:
     """`Nodes`."""
@@ -69,4 +71,8 @@ class PostgresNodes:
     async def orphans(self, bucket: int, *, timeout: float | None, limit: int) -> list[TurnRow]:
         patience = None if timeout is None else timedelta(seconds=timeout)
         rows = await self._connections.rows(ORPHANS, bucket, patience, limit)
+        return [turn_row(row) for row in rows]
+
+    async def expired(self, bucket: int, now: int, limit: int) -> list[TurnRow]:
+        rows = await self._connections.rows(EXPIRED, bucket, now, limit)
         return [turn_row(row) for row in rows]

@@ -25,7 +25,7 @@ CONVERSATIONS = LISTED + "WHERE NOT c.deleted AND c.tenant_id = $1"
 NEWEST_FIRST = " ORDER BY c.created_at DESC, c.conversation_id DESC LIMIT $2"
 
 TURN = """
-SELECT turn_id, conversation_id, status, first_offset, last_offset, attempt, node
+SELECT turn_id, conversation_id, status, first_offset, last_offset, attempt, node, expires_at
 FROM turns
 WHERE bucket = $1 AND """
 
@@ -115,4 +115,5 @@ def turn_row(row: asyncpg.Record) -> TurnRow:
         last_offset=row["last_offset"],
         attempt=row["attempt"],
         node=row["node"],
+        expires_at=row["expires_at"],
     )

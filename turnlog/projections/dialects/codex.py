@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 import msgspec
+from msgspec.structs import replace
 
 from turnlog.domain import codec, events
 from turnlog.domain.events import Fact
@@ -101,6 +102,8 @@ def _payloads(fact: Fact, levels: Levels, context: Context) -> list[_Payload]:
             call = context.call(fact.item)
             if call is None or not call.on_server or levels.tools == "none":
                 return []
+            if fact.arguments is not None:
+                call = replace(call, arguments=fact.arguments)
             return [("exec_command_begin", _command(fact, call, levels))]
         case events.ToolCallCompleted():
             return _call_ends(fact, levels, context)

@@ -1,0 +1,36 @@
+"""What the runner of a turn is made of."""
+
+from __future__ import annotations
+
+from turnlog.domain.turn import RunningTurn
+from turnlog.runtime.actor import Actor
+from turnlog.runtime.parts import Parts
+from turnlog.runtime.prompting import Prompter
+from turnlog.runtime.toolbox import Toolbox
+from turnlog.runtime.turn import TurnRunner
+
+
+class Runners:
+    """Makes the runner of each turn that is this node's."""
+
+    def __init__(self, parts: Parts, toolbox: Toolbox) -> None:
+        self._parts = parts
+        self._toolbox = toolbox
+
+    def of(self, actor: Actor, turn: RunningTurn) -> TurnRunner:
+        """The runner of one attempt of a turn."""
+        parts, settings = self._parts, turn.settings
+        return TurnRunner(
+            actor,
+            turn,
+            model=lambda: parts.models.adapter(
+                settings.model_provider_id, settings.model_provider_api
+            ),
+            prompter=Prompter(parts.store, parts.blobs, actor.conversation_id),
+            toolbox=self._toolbox,
+            clock=parts.clock,
+            stall_timeout=parts.stall_timeout,
+            deadline=parts.turn_timeout,
+            patience=parts.action_timeout,
+            sleep=parts.sleep,
+        )
