@@ -124,7 +124,7 @@ class ConversationBusy(Conflict):
 
 
 class CallNotOpen(Conflict):
-    """The call '{call_id}' of this turn waits for no {wanted}."""
+    """The call '{call}' of this turn waits for no {wanted}; of its calls these do: {waiting}."""
 
     code = "CALL_NOT_OPEN"
 

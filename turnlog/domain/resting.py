@@ -72,7 +72,7 @@ def _asked(
 ) -> RunningTurn:
     turn = state.running
     if turn is None or turn.turn_id != turn_id or turn.cancel is not None:
-        raise CallNotOpen(call_id=answers[0].call_id, wanted=wanted)
+        raise CallNotOpen(call=answers[0].call_id, wanted=wanted, waiting="none")
     return turn
 
 
@@ -80,7 +80,8 @@ def _waiting(turn: RunningTurn, call_id: str, wanted: Wanted) -> int:
     for item, call in turn.calls.items():
         if call.call_id == call_id and call.wants == wanted:
             return item
-    raise CallNotOpen(call_id=call_id, wanted=wanted)
+    waiting = [call.call_id for call in turn.wanted if call.kind == wanted]
+    raise CallNotOpen(call=call_id, wanted=wanted, waiting=", ".join(waiting) or "none")
 
 
 def _result(turn: RunningTurn, item: int, given: CallResult, at: str) -> Iterator[Fact]:
