@@ -14,7 +14,7 @@ import structlog
 from msgspec.structs import replace
 
 from turnlog.domain import commands
-from turnlog.domain.errors import NodeStopping, NotFound, TurnSuperseded
+from turnlog.domain.errors import NodeStopping, NotFound, StoreUnavailable, TurnSuperseded
 from turnlog.domain.events import Changes
 from turnlog.domain.identity import turn_id_in, uuid7
 from turnlog.domain.records import Blob, TurnRow
@@ -211,6 +211,9 @@ class Turnlog:
         try:
             await self._actors.of(turn.conversation_id).ask(command)
         except TurnSuperseded:
+            return
+        except StoreUnavailable:
+            log.warning("turn.takeover_waits", turn_id=str(turn.turn_id))
             return
         except Exception:
             log.exception("turn.not_taken_over", turn_id=str(turn.turn_id))
