@@ -12,6 +12,7 @@ import msgspec
 from aiohttp.test_utils import TestClient
 from msgspec import Struct
 from multidict import CIMultiDictProxy
+from yarl import URL
 
 from turnlog.adapters.demo import DemoModel
 from turnlog.adapters.memory import MemoryBlobs, MemoryHints, MemoryStore
@@ -138,9 +139,9 @@ class Api:
         self.client = client
         self.node = node
 
-    async def ask(self, method: str, path: str, **options: Any) -> Answer:
+    async def ask(self, method: str, path: str | URL, **options: Any) -> Answer:
         """One request, and its answer in full."""
-        if not path.startswith("/api/"):
+        if isinstance(path, str) and not path.startswith("/api/"):
             path = f"/api/v1{path}"
         async with (
             asyncio.timeout(PATIENCE),
@@ -151,7 +152,7 @@ class Api:
             json = await response.json(content_type=None) if is_json and body else None
             return Answer(response.status, response.headers, body, json)
 
-    async def get(self, path: str, **options: Any) -> Answer:
+    async def get(self, path: str | URL, **options: Any) -> Answer:
         return await self.ask("GET", path, **options)
 
     async def post(self, path: str, json: Any, headers: Mapping[str, str] = {}) -> Answer:

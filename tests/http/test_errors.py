@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 import structlog
 from structlog.testing import capture_logs
+from yarl import URL
 
 from tests.http.server import NOWHERE, Api
 from turnlog.domain import errors
@@ -34,6 +35,13 @@ async def test_an_error_is_a_problem_document_with_one_member_more(api: Api) -> 
             "requestId": "r-1",
         },
     }
+
+
+@pytest.mark.parametrize("path", ["/turns/a%20b", "/nothing/%C3%A9/%00", "/%ff"])
+async def test_what_an_error_is_about_is_named_as_a_uri(api: Api, path: str) -> None:
+    answer = await api.get(URL(f"/api/v1{path}", encoded=True))
+
+    assert answer.json["instance"] == f"/api/v1{path}"
 
 
 @pytest.mark.parametrize("path", ["/health", f"/turns/{NOWHERE}", "/nothing/here"])

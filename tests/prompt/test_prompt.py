@@ -9,6 +9,7 @@ from msgspec.structs import replace
 
 from tests.prompt.history import CLAUDE, GPT, NOW, History, called, said, thought
 from turnlog.domain import commands, events
+from turnlog.domain.endings import NOBODY_KNOWS
 from turnlog.domain.model import (
     AgentCalled,
     AgentSaid,
@@ -260,6 +261,15 @@ def test_a_result_says_what_happened(output: str, status: Any, told: str) -> Non
     (result,) = results(history.prompt())
     assert told in result.output
     assert result.failed == (status != "ok")
+
+
+@pytest.mark.parametrize("spoken", ["", "half"])
+def test_that_nobody_knows_what_a_call_did_is_told_once(spoken: str) -> None:
+    history = History().asked("Hit").stepped(called(name="hammer"), stop="tool_use")
+    (history.spoke(spoken) if spoken else history).taken_over()
+    (result,) = results(history.prompt())
+    assert result.output == "\n".join(filter(None, [spoken, NOBODY_KNOWS]))
+    assert result.failed
 
 
 @pytest.mark.parametrize(("reason", "told"), [("Too risky", ": Too risky"), (None, "denied")])

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from typing import Literal
 from uuid import UUID
 
 from aiohttp import web
@@ -13,6 +12,7 @@ from msgspec import Struct
 from turnlog.domain.errors import CursorAhead, InvalidInput, NotFound, StoreUnavailable
 from turnlog.domain.records import Entry, TurnRow
 from turnlog.http import parameters
+from turnlog.http.forms import Form, form_of
 from turnlog.http.portions import MOST, Portions
 from turnlog.http.streams import Stream, Streams
 from turnlog.projections import cursor as cursors
@@ -24,12 +24,6 @@ MAX_STREAMS = 20_000
 PAGE_EVENTS = 1000
 PAGE_BYTES = 4 << 20
 
-Form = Literal["sse", "json", "ndjson"]
-_FORMS: dict[str, Form] = {
-    "text/event-stream": "sse",
-    "application/x-ndjson": "ndjson",
-    "application/json": "json",
-}
 _SSE_HEADERS = {
     "Content-Type": "text/event-stream; charset=utf-8",
     "Cache-Control": "no-cache, no-transform",
@@ -66,7 +60,7 @@ class Log:
 
     async def conversation(self, request: web.Request) -> web.StreamResponse:
         """A conversation's log."""
-        form = _form(request, default="json")
+        form = form_of(request, ("json", "sse", "ndjson"))
         try:
             return await self._conversation(request, form)
         except StoreUnavailable:
@@ -76,8 +70,7 @@ class Log:
 
     async def turn(self, request: web.Request) -> web.StreamResponse:
         """A turn's part of its conversation's log, as server-sent events only."""
-        if _form(request, default="sse") != "sse":
-            raise web.HTTPNotAcceptable(text="A turn's events are sent as text/event-stream.")
+        form_of(request, ("sse",))
         try:
             return await self._turn(request)
         except StoreUnavailable:
@@ -199,18 +192,6 @@ async def _unavailable(request: web.Request, reason: str) -> web.StreamResponse:
     await response.prepare(request)
     await response.write(frames.unavailable(reason))
     return response
-
-
-def _form(request: web.Request, default: Form) -> Form:
-    """The form that `Accept` asks for; raises 406 where it wants none that there is."""
-    wanted = request.headers.get("Accept", "*/*")
-    kinds = [kind.split(";")[0].strip().lower() for kind in wanted.split(",")]
-    for kind in kinds:
-        if kind in _FORMS:
-            return _FORMS[kind]
-    if any(kind in ("*/*", "application/*", "text/*", "") for kind in kinds):
-        return default
-    raise web.HTTPNotAcceptable(text=f"The log is sent as one of: {', '.join(_FORMS)}.")
 
 
 def _without_length(request: web.Request, response: web.StreamResponse) -> None:

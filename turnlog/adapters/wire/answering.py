@@ -60,8 +60,8 @@ async def answer(
 ) -> AsyncGenerator[ModelPart, None]:
     """The parts of an answer. Closing the generator closes the response, and so hangs up.
 
-    The usage so far is told as soon as the provider accepts the request, after each
-    item, and before a failure.
+    The usage so far is told as soon as the provider accepts the request, after whatever
+    was heard at once, after each item, and before a failure: who hangs up has been told.
     """
     meter = Meter(request)
     accepted = False
@@ -71,13 +71,17 @@ async def answer(
             yield UsageReported(meter.so_far(None))
             events = EventLines()
             async for chunk in (body := response.iter_bytes()):
+                heard = False
                 for payload in events.feed(chunk):
                     for part in reader.read(payload):
                         yield part
                         if isinstance(part, ItemDelta):
                             meter.heard(part.text)
+                            heard = True
                         elif isinstance(part, ItemCompleted):
                             yield UsageReported(meter.so_far(reader.usage))
+                if heard:
+                    yield UsageReported(meter.so_far(reader.usage))
                 if reader.ended:
                     await _drained(body)
                     break
