@@ -23,5 +23,5 @@ async def test_a_turn_is_taken_over_once_the_store_is_back_and_nobody_is_alarmed
                 disk.away = False
                 log = await at.sees(heir, turn, "turn.completed")
     assert log.only(events.TurnResumed).node == heir.node
-    assert {"turn.takeover_waits", "turn.taken_over"} <= {each["event"] for each in told}
+    assert {"turn.waits_for_the_store", "turn.taken_over"} <= {each["event"] for each in told}
     assert [each for each in told if each["log_level"] == "error"] == []

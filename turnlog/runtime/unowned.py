@@ -42,7 +42,7 @@ class Unowned:
         except TurnSuperseded:
             return False
         except StoreUnavailable:
-            log.warning("unowned.store_unavailable", turn_id=str(turn.turn_id))
+            log.warning("turn.waits_for_the_store", turn_id=str(turn.turn_id))
             return False
         except Exception:
             log.exception("unowned.failed", turn_id=str(turn.turn_id))
