@@ -19,7 +19,7 @@ from turnlog.domain.codec import decode
 from turnlog.domain.commands import Command
 from turnlog.domain.events import Fact
 from turnlog.domain.ports import Hints, ModelProvider, Progress, Tool
-from turnlog.domain.records import Append, Entry
+from turnlog.domain.records import Append, Entry, TurnRow
 from turnlog.domain.tools import ToolSpec
 from turnlog.projections.view import View
 from turnlog.runtime.application import Parts, Submitted, Turnlog
@@ -79,11 +79,13 @@ class Node:
         *tools: Tool,
         hints: Hints | None = None,
         stall_timeout: float = PATIENCE,
+        action_timeout: float = 3600.0,
     ) -> None:
         self.disk = disk or Disk()
         self.memory = self.disk.memory
         self.model = ScriptedModel()
         self.other_model = ScriptedModel()
+        self.clock = Ticks()
         models = Models(
             (_provider(ask.MODEL, self.model), _provider(ask.OTHER_MODEL, self.other_model))
         )
@@ -95,12 +97,13 @@ class Node:
                 hints=hints or MemoryHints(),
                 nodes=self.memory,
                 records=self.memory,
-                clock=Ticks(),
+                clock=self.clock,
                 models=models,
                 tools={tool.spec.name: tool for tool in tools},
                 process=this_process(),
                 is_alive=is_alive,
                 stall_timeout=stall_timeout,
+                action_timeout=action_timeout,
             )
         )
 
@@ -110,6 +113,12 @@ class Node:
 
     async def say(self, conversation_id: UUID, text: str = "Hello", **members: Any) -> Submitted:
         return await self.turnlog.submit(conversation_id, ask.said(text), **members)
+
+    async def row(self, turn: Submitted) -> TurnRow:
+        """How the turn stands."""
+        row = await self.memory.turn(turn.turn_id)
+        assert row is not None
+        return row
 
     async def follow(self, conversation_id: UUID) -> Reader:
         """A reader of what is written from now on."""
@@ -128,6 +137,10 @@ class Ticks:
     def now(self) -> int:
         self._now += 1000
         return self._now
+
+    def goes_on(self, seconds: float) -> None:
+        """So much time passes at once."""
+        self._now += int(seconds * 1_000_000)
 
 
 class Facts:

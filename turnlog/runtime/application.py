@@ -12,7 +12,6 @@ from typing import Any
 from uuid import UUID
 
 import structlog
-from msgspec.structs import replace
 
 from turnlog.domain import commands
 from turnlog.domain.commands import CallDecision, CallResult, Command
@@ -189,9 +188,7 @@ class Turnlog:
         """Ask the turn to stop; whoever runs it obeys. How it stands then."""
 
         def asked(committed: Committed) -> TurnRow:
-            standing, entries = committed
-            ended = replace(turn, status="cancelled") if entries else turn
-            return standing.turns.get(turn.turn_id, ended)
+            return committed[0].turn(turn.turn_id) or turn
 
         command = commands.CancelTurn(
             at=self.parts.clock.now(),
@@ -224,7 +221,7 @@ class Turnlog:
 
         Raises `InvalidInput` for arguments of theirs that do not fit the tool.
         """
-        await check_edits(self.toolbox, self._actors.of(turn.conversation_id), decisions)
+        await check_edits(self.toolbox, self.parts.store, turn.conversation_id, decisions)
         command = commands.DecideCalls(decisions=tuple(decisions), by=by, **self._answering(turn))
         return await self._answered(turn, command, once)
 
@@ -238,7 +235,9 @@ class Turnlog:
         self, turn: TurnRow, command: Command, once: Once[TurnRow] | None
     ) -> TurnRow:
         def stands(committed: Committed) -> TurnRow:
-            return committed[0].turns[turn.turn_id]
+            row = committed[0].turn(turn.turn_id)
+            assert row is not None, "who is given an answer has not ended before"
+            return row
 
         return await ask(self._actors.of(turn.conversation_id), command, stands, once)
 
