@@ -96,10 +96,8 @@ async def test_where_nothing_is_nothing_is_found(api: Api, path: str) -> None:
         ("POST", f"/conversations/{NOWHERE}/fork"),
         ("POST", f"/turns/{NOWHERE}/tool-results"),
         ("POST", f"/turns/{NOWHERE}/approvals"),
-        ("GET", "/usage"),
         ("POST", "/webhooks"),
         ("DELETE", "/webhooks/1"),
-        ("GET", "/events"),
         ("POST", "/stream-tickets"),
     ],
 )

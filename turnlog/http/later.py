@@ -15,7 +15,6 @@ _PATHS = (
     "/usage",
     "/webhooks",
     "/webhooks/{webhookId}",
-    "/events",
     "/stream-tickets",
 )
 

@@ -24,6 +24,7 @@ from turnlog.runtime.actor import Actor
 from turnlog.runtime.actors import Actors
 from turnlog.runtime.asking import Submitted, ask, standing_of, submitted
 from turnlog.runtime.calls import ToolCalls
+from turnlog.runtime.feed import Feed
 from turnlog.runtime.forgetting import Forgetting
 from turnlog.runtime.hints import HintExchange
 from turnlog.runtime.journal import Journal
@@ -53,6 +54,7 @@ class Turnlog:
         self.tails = Tails(parts.store)
         self._journal = Journal(parts.store)
         self._hints = HintExchange(parts.hints, parts.store, self.tails)
+        self.feed = Feed(parts.store, parts.views, self._hints.moves)
         self._actors = Actors(
             parts.store,
             parts.records,
@@ -97,6 +99,7 @@ class Turnlog:
             asyncio.create_task(self._hints.run()),
             asyncio.create_task(self._ownership.run()),
             asyncio.create_task(self._forgetting.run()),
+            asyncio.create_task(self.feed.run()),
         ]
         try:
             yield self
