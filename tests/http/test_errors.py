@@ -105,7 +105,6 @@ async def test_where_nothing_is_nothing_is_found(api: Api, path: str) -> None:
         ("GET", "/usage"),
         ("POST", "/webhooks"),
         ("DELETE", "/webhooks/1"),
-        ("GET", "/events"),
         ("POST", "/stream-tickets"),
     ],
 )

@@ -14,6 +14,7 @@ from turnlog.http.blobs import Blobs
 from turnlog.http.body import MESSAGE_BYTES
 from turnlog.http.catalogue import Catalogue
 from turnlog.http.conversations import Conversations
+from turnlog.http.events import Events
 from turnlog.http.later import Later
 from turnlog.http.log import Log
 from turnlog.http.messages import Messages
@@ -59,6 +60,7 @@ def make_app(
         Turns(turnlog, once_each),
         Actions(turnlog, once_each),
         Log(turnlog, streams, default_dialect),
+        Events(turnlog, streams),
         Blobs(turnlog),
         OpenApi(),
         Later(),

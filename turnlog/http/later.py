@@ -13,7 +13,6 @@ _PATHS = (
     "/usage",
     "/webhooks",
     "/webhooks/{webhookId}",
-    "/events",
     "/stream-tickets",
 )
 

@@ -59,6 +59,14 @@ class EventPage(Struct, frozen=True, kw_only=True, rename="camel"):
     head: int
 
 
+class FeedPage(Struct, frozen=True, kw_only=True, rename="camel"):
+    """A page of all conversations: events with `conversationId` too, and cursors of the feed."""
+
+    events: list[Fact]
+    next_after: str
+    head: str
+
+
 OPERATIONS = (
     Operation(
         method="GET",
@@ -172,6 +180,23 @@ OPERATIONS = (
             HTTPStatus.OK: Answer("The log", {JSON: EventPage, SSE: str, NDJSON: str}),
         },
         refusals=(BAD, NOT_FOUND, HTTPStatus.NOT_ACCEPTABLE, CONFLICT),
+    ),
+    Operation(
+        method="GET",
+        path="/events",
+        name="readFeed",
+        summary="The events of all conversations, in the form that `Accept` asks for",
+        parameters=(
+            *READING,
+            *LEVELS,
+            Parameter("conversation", "Only those of any of these.", tuple[str, ...]),
+            Parameter(
+                "tag", "Only those of conversations that have all of these now.", tuple[str, ...]
+            ),
+            Parameter("limit", "How many events are looked at for a JSON page, 1 to 1000.", int),
+        ),
+        answers={HTTPStatus.OK: Answer("The feed", {JSON: FeedPage, SSE: str, NDJSON: str})},
+        refusals=(BAD, HTTPStatus.NOT_ACCEPTABLE, CONFLICT),
     ),
     Operation(
         method="GET",

@@ -24,6 +24,7 @@ from turnlog.runtime.actors import Actors
 from turnlog.runtime.arguments import check_edits
 from turnlog.runtime.asking import Submitted, ask, standing_of, submitted
 from turnlog.runtime.expiring import Expiring
+from turnlog.runtime.feed import Feed
 from turnlog.runtime.forgetting import Forgetting
 from turnlog.runtime.hints import HintExchange
 from turnlog.runtime.journal import Journal
@@ -55,6 +56,7 @@ class Turnlog:
         self._journal = Journal(parts.store)
         self._hints = HintExchange(parts.hints, parts.store, self.tails)
         self.toolbox = Toolbox(parts.tools, parts.servers)
+        self.feed = Feed(parts.store, parts.views, self._hints.moves)
         self._actors = Actors(
             parts.store,
             parts.records,
@@ -104,6 +106,7 @@ class Turnlog:
             asyncio.create_task(self._ownership.run()),
             asyncio.create_task(self._expiring.run()),
             asyncio.create_task(self._forgetting.run()),
+            asyncio.create_task(self.feed.run()),
         ]
         try:
             yield self
