@@ -12,7 +12,7 @@ from msgspec.structs import replace
 from turnlog.domain.chain import genesis, link
 from turnlog.domain.identity import turn_id_in, uuid7
 from turnlog.domain.ports import EventStore
-from turnlog.domain.records import Append, ConversationRow, Entry, Head, TurnRow
+from turnlog.domain.records import Append, ConversationRow, Entry, FedEntry, Head, TurnRow
 
 NOON = 1_750_000_000_000_000
 
@@ -100,6 +100,6 @@ async def states_in(store: EventStore, writer: Writer) -> list[bytes]:
     return [entry.state for entry in await store.read(writer.conversation_id)]
 
 
-async def feed_of(store: EventStore, bucket: int = 0) -> list[tuple[int, UUID, Entry]]:
+async def feed_of(store: EventStore, bucket: int = 0) -> list[FedEntry]:
     """All of a bucket's feed."""
     return await store.feed(bucket, after=0, limit=10_000)

@@ -12,7 +12,9 @@ from turnlog.domain.records import (
     Append,
     Blob,
     Entry,
+    FedEntry,
     Head,
+    Labels,
     Listed,
     ListQuery,
     Process,
@@ -68,7 +70,7 @@ class EventStore(Protocol):
         Their hashes are left out (`b""`).
         """
 
-    async def feed(self, bucket: int, *, after: int, limit: int) -> list[tuple[int, UUID, Entry]]:
+    async def feed(self, bucket: int, *, after: int, limit: int) -> list[FedEntry]:
         """A bucket's entries by position (from 1, gapless, ascending in commit order).
 
         Their hashes are left out (`b""`).
@@ -89,6 +91,9 @@ class Views(Protocol):
 
     async def conversations(self, query: ListQuery) -> list[Listed]:
         """Those that are not deleted, newest first by `created_at`, then by id."""
+
+    async def labels(self, conversation_ids: Sequence[UUID]) -> dict[UUID, Labels]:
+        """The labels of those conversations that are there, deleted ones too."""
 
     async def turn(self, turn_id: UUID) -> TurnRow | None:
         """One turn."""

@@ -18,6 +18,23 @@ class Entry(Struct, frozen=True):
     hash: bytes = b""
 
 
+class FedEntry(Struct, frozen=True):
+    """An entry as the feed has it: at which position of which bucket, and whose it is."""
+
+    bucket: int
+    position: int
+    conversation_id: UUID
+    tenant_id: str
+    entry: Entry
+
+
+class Labels(Struct, frozen=True):
+    """What of a conversation, as it is now, decides who is shown its events in the feed."""
+
+    tags: frozenset[str]
+    deleted: bool
+
+
 class Head(Struct, frozen=True, kw_only=True):
     """Where a conversation's log ends. `secret` opens the commitments of its hashes."""
 
