@@ -22,6 +22,7 @@ from turnlog.http.once import OnceEach
 from turnlog.http.openapi import OpenApi
 from turnlog.http.streams import Streams
 from turnlog.http.turns import Turns
+from turnlog.http.webhooks import WebhookRoutes
 from turnlog.runtime.application import Turnlog
 
 ROOT = "/api/v1"
@@ -60,6 +61,7 @@ def make_app(
         Actions(turnlog, once_each),
         Log(turnlog, streams, default_dialect),
         Blobs(turnlog),
+        WebhookRoutes(turnlog, once_each),
         OpenApi(),
         Later(),
     ]

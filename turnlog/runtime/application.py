@@ -24,6 +24,7 @@ from turnlog.domain.values import Configuration, ContentPart, OnBusy, Overrides
 from turnlog.runtime.actors import Actors
 from turnlog.runtime.arguments import check_edits
 from turnlog.runtime.asking import Submitted, ask, standing_of, submitted
+from turnlog.runtime.deliveries import Deliveries
 from turnlog.runtime.expiring import Expiring
 from turnlog.runtime.forgetting import Forgetting
 from turnlog.runtime.hints import HintExchange
@@ -83,6 +84,7 @@ class Turnlog:
             parts.nodes, parts.clock, parts.store.buckets, unowned.expire, parts.action_timeout
         )
         self._forgetting = Forgetting(parts.records, parts.clock, parts.store.buckets)
+        self._deliveries = Deliveries(parts.webhooks, parts.webhook_sender, parts.store, self.node)
         self._stopping = False
 
     @property
@@ -105,6 +107,7 @@ class Turnlog:
             asyncio.create_task(self._ownership.run()),
             asyncio.create_task(self._expiring.run()),
             asyncio.create_task(self._forgetting.run()),
+            asyncio.create_task(self._deliveries.run()),
         ]
         try:
             yield self
