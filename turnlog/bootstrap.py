@@ -10,9 +10,11 @@ from typing import Any, Literal, Protocol
 from turnlog.adapters.demo import DemoModel
 from turnlog.adapters.embedded import embedded_postgres
 from turnlog.adapters.memory import MemoryBlobs, MemoryHints, MemoryStore
+from turnlog.adapters.memory_webhooks import MemoryWebhooks
 from turnlog.adapters.postgres import SchemaRefused, migrate, open_postgres
 from turnlog.adapters.processes import is_alive, this_process
 from turnlog.adapters.tools import reading_tools
+from turnlog.adapters.webhook_sender import HttpWebhookSender
 from turnlog.config import Settings
 from turnlog.domain.ports import ModelProvider, Tool
 from turnlog.runtime.application import Parts, Turnlog
@@ -38,10 +40,13 @@ async def open_node(settings: Settings) -> AsyncIterator[Turnlog]:
     not for this release.
     """
     async with AsyncExitStack() as stack:
+        sender = HttpWebhookSender(private=settings.webhook_private_addresses)
+        stack.push_async_callback(sender.close)
         parts: dict[str, Any] = {
             "clock": SystemClock(),
             "models": _models(settings, stack),
             "tools": _tools(settings),
+            "webhook_sender": sender,
             "process": this_process(),
             "is_alive": is_alive,
             "stall_timeout": settings.stall_timeout,
@@ -52,6 +57,7 @@ async def open_node(settings: Settings) -> AsyncIterator[Turnlog]:
             memory = MemoryStore(settings.buckets)
             parts |= {"store": memory, "views": memory, "nodes": memory, "records": memory}
             parts |= {"blobs": MemoryBlobs(), "hints": MemoryHints()}
+            parts |= {"webhooks": MemoryWebhooks(memory)}
         else:
             url = settings.database_url
             if url is None:
@@ -61,6 +67,7 @@ async def open_node(settings: Settings) -> AsyncIterator[Turnlog]:
             parts |= {"store": database.store, "views": database.views}
             parts |= {"nodes": database.nodes, "records": database.records}
             parts |= {"blobs": database.blobs, "hints": database.hints}
+            parts |= {"webhooks": database.webhooks}
         yield Turnlog(Parts(**parts))
 
 

@@ -14,8 +14,10 @@ from msgspec import Struct
 from multidict import CIMultiDictProxy
 from yarl import URL
 
+from tests.receiver import Inbox
 from turnlog.adapters.demo import DemoModel
 from turnlog.adapters.memory import MemoryBlobs, MemoryHints, MemoryStore
+from turnlog.adapters.memory_webhooks import MemoryWebhooks
 from turnlog.adapters.postgres import Postgres
 from turnlog.adapters.processes import is_alive, this_process
 from turnlog.domain.ports import Tool
@@ -69,6 +71,7 @@ def memory_ports() -> Ports:
         "records": store,
         "blobs": MemoryBlobs(),
         "hints": MemoryHints(),
+        "webhooks": MemoryWebhooks(store),
     }
 
 
@@ -106,6 +109,7 @@ def node_on(ports: Ports, tools: Sequence[Tool] = ()) -> Node:
         clock=Ticks(),
         models=models,
         tools={tool.spec.name: tool for tool in tools},
+        webhook_sender=Inbox(),
         process=this_process(),
         is_alive=is_alive,
         **ports,

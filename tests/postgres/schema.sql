@@ -9,6 +9,8 @@ TABLE schema_migrations -- The steps that were taken. Written by turnlog/adapter
 TABLE settings -- What was chosen when this database was created. Written by turnlog/adapters/postgres/migrate.py.
 TABLE stored_events WITH (autovacuum_vacuum_insert_scale_factor=0.05, autovacuum_freeze_min_age=0, autovacuum_analyze_scale_factor=0.02) -- The log: originator_version is the offset, notification_id the position times the number of buckets plus the bucket, at in microseconds. Written by turnlog/adapters/postgres/store.py.
 TABLE turns WITH (fillfactor=80) -- Where each turn's events stand in its log, and who runs it. Written by turnlog/adapters/postgres/store.py.
+TABLE webhook_places WITH (fillfactor=50) -- How far each webhook has come, and who sends. Written by turnlog/adapters/postgres/webhooks.py.
+TABLE webhooks -- Addresses that events are sent to. Written by turnlog/adapters/postgres/webhooks.py.
 
 COLUMN blobs.conversation_id uuid NOT NULL
 COLUMN blobs.bucket smallint NOT NULL
@@ -69,6 +71,22 @@ COLUMN turns.bucket smallint NOT NULL
 COLUMN turns.status text NOT NULL
 COLUMN turns.node text
 COLUMN turns.expires_at bigint
+COLUMN webhook_places.position bigint NOT NULL
+COLUMN webhook_places.failing_since timestamp with time zone
+COLUMN webhook_places.not_before timestamp with time zone NOT NULL
+COLUMN webhook_places.leased_until timestamp with time zone NOT NULL
+COLUMN webhook_places.webhook_id uuid NOT NULL
+COLUMN webhook_places.failures integer NOT NULL
+COLUMN webhook_places.bucket smallint NOT NULL
+COLUMN webhook_places.node text
+COLUMN webhook_places.last_error text
+COLUMN webhooks.created_at bigint NOT NULL
+COLUMN webhooks.webhook_id uuid NOT NULL
+COLUMN webhooks.tenant_id text NOT NULL
+COLUMN webhooks.url text NOT NULL
+COLUMN webhooks.types text[] NOT NULL
+COLUMN webhooks.secret text NOT NULL
+COLUMN webhooks.disabled text
 
 CREATE UNIQUE INDEX blobs_pkey ON public.blobs USING btree (bucket, conversation_id, sha256)
 CREATE UNIQUE INDEX conversation_heads_pkey ON public.conversation_heads USING btree (bucket, conversation_id)
@@ -91,6 +109,8 @@ CREATE INDEX turns_by_conversation ON public.turns USING btree (bucket, conversa
 CREATE UNIQUE INDEX turns_pkey ON public.turns USING btree (bucket, turn_id)
 CREATE INDEX turns_resting ON public.turns USING btree (bucket, expires_at) WHERE ((last_offset IS NULL) AND (expires_at IS NOT NULL))
 CREATE INDEX turns_unfinished ON public.turns USING btree (bucket, turn_id) WHERE (last_offset IS NULL)
+CREATE UNIQUE INDEX webhook_places_pkey ON public.webhook_places USING btree (bucket, webhook_id)
+CREATE UNIQUE INDEX webhooks_pkey ON public.webhooks USING btree (webhook_id)
 
 CONSTRAINT blobs.blobs_pkey PRIMARY KEY (bucket, conversation_id, sha256)
 CONSTRAINT conversation_heads.conversation_heads_pkey PRIMARY KEY (bucket, conversation_id)
@@ -103,6 +123,8 @@ CONSTRAINT schema_migrations.schema_migrations_pkey PRIMARY KEY (version)
 CONSTRAINT settings.settings_pkey PRIMARY KEY (name)
 CONSTRAINT stored_events.stored_events_pkey PRIMARY KEY (bucket, originator_id, originator_version)
 CONSTRAINT turns.turns_pkey PRIMARY KEY (bucket, turn_id)
+CONSTRAINT webhook_places.webhook_places_pkey PRIMARY KEY (bucket, webhook_id)
+CONSTRAINT webhooks.webhooks_pkey PRIMARY KEY (webhook_id)
 
 CREATE OR REPLACE FUNCTION public.append_batch(the_bucket smallint, buckets integer, ids uuid[], tenants text[], secrets bytea[], expected bigint[], expected_hashes bytea[], heads bigint[], hashes bytea[], event_appends integer[], offsets bigint[], topics text[], states bytea[], event_turns uuid[], ats bigint[], event_hashes bytea[], listed_appends integer[], created_ats bigint[], updated_ats bigint[], statuses text[], agent_roles text[], tag_arrays text[], deletions boolean[], documents bytea[], turn_appends integer[], turn_ids uuid[], turn_statuses text[], first_offsets bigint[], last_offsets bigint[], attempts integer[], nodes text[], expiries bigint[], record_appends integer[], keys bytea[], fingerprints bytea[], answers bytea[], recorded_ats bigint[])
  RETURNS boolean[]

@@ -9,10 +9,12 @@ from typing import Any
 from uuid import UUID
 
 from tests.providers.asking import KEY, Voices, speaking
+from tests.receiver import Inbox
 from tests.runtime.disk import Disk
 from tests.runtime.given import Facts, Ticks
 from tests.upstream import Call, Say, Think, Upstream
 from turnlog.adapters.memory import MemoryBlobs, MemoryHints, MemoryStore
+from turnlog.adapters.memory_webhooks import MemoryWebhooks
 from turnlog.adapters.processes import is_alive, this_process
 from turnlog.domain import events
 from turnlog.domain.ports import Tool
@@ -84,6 +86,8 @@ class Desk:
             records=self.store,
             blobs=self._blobs,
             hints=self._hints,
+            webhooks=MemoryWebhooks(self.store),
+            webhook_sender=Inbox(),
             clock=Ticks(),
             models=self._models(),
             tools={tool.spec.name: tool for tool in tools},

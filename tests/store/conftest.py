@@ -10,8 +10,10 @@ from msgspec import Struct
 
 from tests.conftest import create_database, drop_database, in_a_loop, with_database
 from turnlog.adapters.memory import MemoryBlobs, MemoryHints, MemoryStore
+from turnlog.adapters.memory_webhooks import MemoryWebhooks
 from turnlog.adapters.postgres import Postgres, open_postgres
 from turnlog.domain.ports import BlobStore, EventStore, Hints, Nodes, Records, Views
+from turnlog.domain.webhooks import Webhooks
 
 
 class Stores(Struct, frozen=True):
@@ -23,6 +25,7 @@ class Stores(Struct, frozen=True):
     nodes: Nodes
     records: Records
     hints: Hints
+    webhooks: Webhooks
 
     @classmethod
     def of(cls, pg: Postgres) -> Stores:
@@ -34,6 +37,7 @@ class Stores(Struct, frozen=True):
             nodes=pg.nodes,
             records=pg.records,
             hints=pg.hints,
+            webhooks=pg.webhooks,
         )
 
 
@@ -47,6 +51,8 @@ DELETE FROM turns;
 DELETE FROM blobs;
 DELETE FROM nodes;
 DELETE FROM idempotency_records;
+DELETE FROM webhooks;
+DELETE FROM webhook_places;
 UPDATE feed_heads SET position = 0;
 """
 
@@ -76,6 +82,7 @@ async def stores(request: pytest.FixtureRequest) -> AsyncIterator[Stores]:
             nodes=memory,
             records=memory,
             hints=MemoryHints(),
+            webhooks=MemoryWebhooks(memory),
         )
     else:
         async with open_postgres(request.getfixturevalue("database_url")) as pg:

@@ -52,6 +52,7 @@ class Settings(Struct, frozen=True, kw_only=True):
     node_timeout: Seconds = 5.0
     stall_timeout: Seconds = 120.0
     action_timeout: LongSeconds = 604_800.0
+    webhook_private_addresses: Switch = False
     log_format: LogFormat = "console"
 
     openai_api_key: Secret | None = None

@@ -21,7 +21,8 @@ TurnlogError
 ├── StoreUnavailable         the database is away
 ├── NodeStopping             another node will do it
 ├── ModelFailed              a provider's failure
-└── ToolFailed               a tool's failure, told to the model
+├── ToolFailed               a tool's failure, told to the model
+└── DeliveryFailed           a webhook did not take a message
 """
 
 from __future__ import annotations
@@ -198,3 +199,17 @@ class ToolFailed(TurnlogError):
 
     def __init__(self, message: str) -> None:
         super().__init__(message=message)
+
+
+class DeliveryFailed(TurnlogError):
+    """{message}"""
+
+    code = "DELIVERY_FAILED"
+
+    def __init__(
+        self, message: str, *, for_good: bool = False, retry_after: float | None = None
+    ) -> None:
+        """`for_good`: the receiver wants no more; `retry_after` in seconds, as it asked."""
+        super().__init__(message=message)
+        self.for_good = for_good
+        self.retry_after = retry_after

@@ -23,6 +23,7 @@ from turnlog.http.once import OnceEach
 from turnlog.http.openapi import OpenApi
 from turnlog.http.streams import Streams
 from turnlog.http.turns import Turns
+from turnlog.http.webhooks import WebhookRoutes
 from turnlog.runtime.application import Turnlog
 
 ROOT = "/api/v1"
@@ -62,6 +63,7 @@ def make_app(
         Log(turnlog, streams, default_dialect),
         Events(turnlog, streams),
         Blobs(turnlog),
+        WebhookRoutes(turnlog, once_each),
         OpenApi(),
         Later(),
     ]

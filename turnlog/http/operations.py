@@ -43,6 +43,7 @@ from turnlog.http.terms import (
     Parameter,
 )
 from turnlog.http.turns import TurnPage, TurnStanding
+from turnlog.http.webhooks import CreatedWebhook, CreateWebhook, WebhookList
 from turnlog.projections.listing import ConversationStatus
 from turnlog.projections.turn_view import TurnView
 from turnlog.runtime.queries import ConversationDetails
@@ -228,6 +229,31 @@ OPERATIONS = (
         body=SubmitMessage,
         answers={HTTPStatus.ACCEPTED: Answer("The turn is recorded", {JSON: SubmittedTurn})},
         refusals=(BAD, NOT_FOUND, CONFLICT, PRECONDITION, TOO_LARGE, MEDIA_TYPE, REUSED),
+    ),
+    Operation(
+        method="POST",
+        path="/webhooks",
+        name="createWebhook",
+        summary="Have events sent to an address, by the Standard Webhooks scheme",
+        parameters=(ONCE,),
+        body=CreateWebhook,
+        answers={HTTPStatus.CREATED: Answer("The webhook", {JSON: CreatedWebhook})},
+        refusals=(BAD, TOO_LARGE, MEDIA_TYPE, REUSED),
+    ),
+    Operation(
+        method="GET",
+        path="/webhooks",
+        name="listWebhooks",
+        summary="The webhooks, and how they stand",
+        answers={HTTPStatus.OK: Answer("All of them", {JSON: WebhookList})},
+    ),
+    Operation(
+        method="DELETE",
+        path="/webhooks/{webhookId}",
+        name="deleteWebhook",
+        summary="Send nothing more to a webhook",
+        answers={HTTPStatus.NO_CONTENT: Answer("It is gone")},
+        refusals=(NOT_FOUND,),
     ),
     Operation(
         method="GET",

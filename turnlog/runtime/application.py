@@ -23,6 +23,7 @@ from turnlog.domain.values import Configuration, ContentPart, OnBusy, Overrides
 from turnlog.runtime.actors import Actors
 from turnlog.runtime.arguments import check_edits
 from turnlog.runtime.asking import Submitted, ask, standing_of, submitted
+from turnlog.runtime.deliveries import Deliveries
 from turnlog.runtime.expiring import Expiring
 from turnlog.runtime.feed import Feed
 from turnlog.runtime.forgetting import Forgetting
@@ -84,6 +85,7 @@ class Turnlog:
             parts.nodes, parts.clock, parts.store.buckets, unowned.expire, parts.action_timeout
         )
         self._forgetting = Forgetting(parts.records, parts.clock, parts.store.buckets)
+        self._deliveries = Deliveries(parts.webhooks, parts.webhook_sender, parts.store, self.node)
         self._stopping = False
 
     @property
@@ -107,6 +109,7 @@ class Turnlog:
             asyncio.create_task(self._expiring.run()),
             asyncio.create_task(self._forgetting.run()),
             asyncio.create_task(self.feed.run()),
+            asyncio.create_task(self._deliveries.run()),
         ]
         try:
             yield self

@@ -19,6 +19,7 @@ from turnlog.domain.ports import (
     Views,
 )
 from turnlog.domain.records import Process
+from turnlog.domain.webhooks import Webhooks, WebhookSender
 from turnlog.runtime.models import Models
 
 
@@ -35,6 +36,8 @@ class Parts(Struct, frozen=True, kw_only=True):
     nodes: Nodes
     records: Records
     hints: Hints
+    webhooks: Webhooks
+    webhook_sender: WebhookSender
     clock: Clock
     models: Models
     tools: Mapping[str, Tool]

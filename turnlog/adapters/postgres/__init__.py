@@ -15,6 +15,7 @@ from turnlog.adapters.postgres.nodes import PostgresNodes
 from turnlog.adapters.postgres.records import PostgresRecords
 from turnlog.adapters.postgres.store import BUCKETS, PostgresEventStore
 from turnlog.adapters.postgres.views import PostgresViews
+from turnlog.adapters.postgres.webhooks import PostgresWebhooks
 
 __all__ = ["Postgres", "SchemaRefused", "migrate", "open_postgres"]
 
@@ -28,6 +29,7 @@ class Postgres(Struct, frozen=True):
     nodes: PostgresNodes
     records: PostgresRecords
     hints: PostgresHints
+    webhooks: PostgresWebhooks
 
 
 @asynccontextmanager
@@ -56,6 +58,7 @@ async def open_postgres(
                 nodes=PostgresNodes(reading),
                 records=PostgresRecords(reading),
                 hints=hints,
+                webhooks=PostgresWebhooks(reading),
             )
         finally:
             hints.hang_up()
