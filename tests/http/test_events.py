@@ -224,10 +224,13 @@ async def test_tags_are_those_that_a_conversation_has_now(api: Api) -> None:
         await reader.until("turn.completed")
         await api.patch(here, {"tags": ["other"]})
         await api.ended(await api.say(conversation, "/say unseen"))
-        await api.patch(here, {"tags": ["new"]})
-        assert (await reader.next()).event == "conversation.updated"
-    assert sorted(places(await whole(api, "?tag=new"))) == await everything(api)
+        another = await api.create(tags=["new"])
+        shown = await reader.next()
+        assert shown.payload["conversationId"] == another["conversationId"]
+    assert places(await whole(api, "?tag=new")) == [(another["conversationId"], 1)]
     assert await whole(api, "?tag=old") == []
+    await api.patch(here, {"tags": ["new"]})
+    assert sorted(places(await whole(api, "?tag=new"))) == await everything(api)
 
 
 async def test_of_a_deleted_conversation_only_that_is_told(api: Api) -> None:
