@@ -9,7 +9,8 @@ TurnlogError
 │   ├── UnknownToolServer
 │   ├── NotAvailable
 │   ├── InvalidCursor
-│   └── InvalidChange
+│   ├── InvalidChange
+│   └── InvalidSchema        for arguments of a function that the caller runs
 ├── NotFound
 ├── Conflict                 it can be, but not now
 │   ├── ConversationBusy
@@ -104,6 +105,14 @@ class InvalidCursor(InvalidInput):
 
 class InvalidChange(InvalidInput):
     """{message}"""
+
+
+class InvalidSchema(InvalidInput):
+    """{message}"""
+
+    def __init__(self, message: str) -> None:
+        """`message` says where in the schema, and what."""
+        super().__init__(message=message)
 
 
 class NotFound(TurnlogError):
