@@ -136,3 +136,23 @@ async def test_a_tool_is_chosen_once(tooled: Api) -> None:
     answer = await tooled.post("/conversations", DEMO | {"tools": tools})
 
     assert (answer.status, answer.code) == (400, "VALIDATION_ERROR")
+
+
+@pytest.mark.parametrize(
+    ("parameters", "word"),
+    [
+        ({"type": "string"}, 'tools[1].parameters: at "type"'),
+        ({"properties": {"a": {"type": "strin"}}}, "strin"),
+        ({"properties": {"a": {"$ref": "https://example.com/a.json"}}}, "https://example.com"),
+        ({"properties": {"a": {"pattern": "("}}}, "pattern"),
+    ],
+)
+async def test_the_schema_of_a_function_has_to_be_one(
+    tooled: Api, parameters: object, word: str
+) -> None:
+    function = {"type": "function", "name": "f", "parameters": parameters}
+
+    answer = await tooled.post("/conversations", DEMO | {"tools": ["readFile", function]})
+
+    assert (answer.status, answer.code) == (400, "VALIDATION_ERROR")
+    assert word in answer.message

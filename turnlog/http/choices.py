@@ -4,11 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from turnlog.domain.errors import InvalidInput, NotAvailable, UnknownTool, UnknownToolServer
+from turnlog.domain.errors import (
+    InvalidInput,
+    InvalidSchema,
+    NotAvailable,
+    UnknownTool,
+    UnknownToolServer,
+)
 from turnlog.domain.ports import Tool
 from turnlog.domain.values import BuiltinTool, FunctionTool, McpTool, ToolChoice
+from turnlog.http.validation import MemberProblem, invalid
 from turnlog.runtime.models import Models
 from turnlog.runtime.parts import Parts
+from turnlog.runtime.schemas import check_schema
 
 ALL_THREE = (
     "To choose the model, give all three fields: modelProviderId, modelProviderApi and model."
@@ -33,13 +41,14 @@ def check_tools(parts: Parts, chosen: Sequence[ToolChoice]) -> None:
 
 def _names(parts: Parts, chosen: Sequence[ToolChoice]) -> Iterator[str]:
     """The name of each choice, once it was found to be there."""
-    for choice in chosen:
+    for number, choice in enumerate(chosen):
         match choice:
             case str():
                 yield _own(parts.tools, choice)
             case BuiltinTool():
                 yield _own(parts.tools, choice.name)
             case FunctionTool():
+                _check_parameters(number, choice)
                 yield choice.name
             case McpTool():
                 if choice.server not in parts.servers:
@@ -47,6 +56,13 @@ def _names(parts: Parts, chosen: Sequence[ToolChoice]) -> Iterator[str]:
                         name=choice.server, available=", ".join(parts.servers) or "none"
                     )
                 yield f"mcp:{choice.server}"
+
+
+def _check_parameters(number: int, function: FunctionTool) -> None:
+    try:
+        check_schema(function.parameters)
+    except InvalidSchema as error:
+        raise invalid([MemberProblem(f"tools[{number}].parameters", str(error))]) from None
 
 
 def _own(tools: Mapping[str, Tool], name: str) -> str:
