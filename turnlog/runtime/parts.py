@@ -15,6 +15,7 @@ from turnlog.domain.ports import (
     Nodes,
     Records,
     Tool,
+    ToolServer,
     Views,
 )
 from turnlog.domain.records import Process
@@ -37,6 +38,7 @@ class Parts(Struct, frozen=True, kw_only=True):
     clock: Clock
     models: Models
     tools: Mapping[str, Tool]
+    servers: Mapping[str, ToolServer] = {}
     process: Process
     is_alive: Callable[[int], bool]
     stall_timeout: float = 120.0
