@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
+from functools import partial
 from typing import Any, Literal, Protocol
 
 from turnlog.adapters.demo import DemoModel
@@ -15,8 +17,8 @@ from turnlog.adapters.postgres import SchemaRefused, migrate, open_postgres
 from turnlog.adapters.processes import is_alive, this_process
 from turnlog.adapters.tools import reading_tools
 from turnlog.adapters.webhook_sender import HttpWebhookSender
-from turnlog.config import Settings
-from turnlog.domain.ports import ModelProvider, Tool
+from turnlog.config import BadSettings, Settings, StdioServer, ToolServerSettings, load_tool_servers
+from turnlog.domain.ports import ModelProvider, Tool, ToolServer
 from turnlog.runtime.application import Parts, Turnlog
 from turnlog.runtime.models import Models, ProviderEntry
 
@@ -47,6 +49,7 @@ async def open_node(settings: Settings) -> AsyncIterator[Turnlog]:
             "models": _models(settings, stack),
             "tools": _tools(settings),
             "webhook_sender": sender,
+            "servers": _tool_servers(settings, stack),
             "process": this_process(),
             "is_alive": is_alive,
             "stall_timeout": settings.stall_timeout,
@@ -79,6 +82,47 @@ def _tools(settings: Settings) -> dict[str, Tool]:
     if settings.workspace is None:
         return {}
     return {tool.spec.name: tool for tool in reading_tools(settings.workspace)}
+
+
+def _tool_servers(settings: Settings, stack: AsyncExitStack) -> dict[str, ToolServer]:
+    """The servers of the operator's file; none is started before its tools are asked for."""
+    configured = load_tool_servers(settings)
+    if not configured:
+        return {}
+    try:
+        from turnlog.adapters.mcp import HttpWire, McpServer, Rules, StdioWire
+    except ModuleNotFoundError as missing:
+        raise BadSettings(
+            [f"TURNLOG_MCP_SERVERS needs what `pip install 'turnlog[mcp]'` installs: {missing}."]
+        ) from None
+
+    def wire(said: ToolServerSettings) -> Callable[[], StdioWire | HttpWire]:
+        if isinstance(said, StdioServer):
+            return partial(
+                StdioWire,
+                said.command,
+                said.args,
+                env=said.env,
+                cwd=said.cwd,
+                stderr_file=said.stderr_file,
+            )
+        return partial(HttpWire, said.url, said.headers)
+
+    servers: dict[str, ToolServer] = {}
+    closing = []
+    for said in configured:
+        rules = Rules(
+            approval=said.approval,
+            seconds=said.timeout_seconds,
+            start_seconds=said.start_seconds,
+            allowed=None if said.tools is None else frozenset(said.tools),
+            repeatable=frozenset(said.repeatable),
+        )
+        server = McpServer(said.name, wire(said), rules)
+        servers[said.name] = server
+        closing.append(server.close)
+    stack.push_async_callback(lambda: asyncio.gather(*(close() for close in closing)))
+    return servers
 
 
 def _models(settings: Settings, stack: AsyncExitStack) -> Models:

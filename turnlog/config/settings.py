@@ -20,6 +20,7 @@ Buckets = Annotated[int, Meta(ge=1, le=256, description="a number from 1 to 256"
 Switch = Annotated[bool, Meta(description="0 or 1")]
 Text = Annotated[str, Meta(description="text")]
 Folder = Annotated[Path, Meta(description="a path")]
+File = Annotated[Path, Meta(description="a path")]
 Dialect = Annotated[Literal["turnlog", "codex"], Meta(description="turnlog or codex")]
 LogFormat = Annotated[Literal["console", "json"], Meta(description="console or json")]
 HttpUrl = Annotated[
@@ -48,6 +49,7 @@ class Settings(Struct, frozen=True, kw_only=True):
     migrate: Switch = True
     buckets: Buckets = 8
     workspace: Folder | None = None
+    mcp_servers: File | None = None
     default_dialect: Dialect = "turnlog"
     node_timeout: Seconds = 5.0
     stall_timeout: Seconds = 120.0
