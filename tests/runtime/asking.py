@@ -71,7 +71,7 @@ class Desk:
         self.pauses = Pauses()
         self.store = MemoryStore() if disk is None else disk.memory
         self._disk = disk
-        self._blobs = MemoryBlobs()
+        self.blobs = MemoryBlobs()
         self._hints = MemoryHints()
 
     @asynccontextmanager
@@ -82,7 +82,7 @@ class Desk:
             views=self.store,
             nodes=self.store,
             records=self.store,
-            blobs=self._blobs,
+            blobs=self.blobs,
             hints=self._hints,
             clock=Ticks(),
             models=self._models(),

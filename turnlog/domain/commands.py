@@ -8,6 +8,7 @@ from msgspec import Struct
 
 from turnlog.domain.events import Changes
 from turnlog.domain.values import (
+    BlobRef,
     Configuration,
     ContentPart,
     ItemKind,
@@ -98,7 +99,7 @@ class AppendText(_Runner, frozen=True, kw_only=True):
 
 class CompleteItem(_Runner, frozen=True, kw_only=True):
     item: int
-    provider_data: dict[str, object] | None = None
+    provider_data: dict[str, object] | BlobRef | None = None
 
 
 class CompleteStep(_Runner, frozen=True, kw_only=True):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import os
 import time
 from collections.abc import AsyncIterator, Sequence
@@ -16,7 +15,7 @@ from msgspec.structs import replace
 from turnlog.domain import commands
 from turnlog.domain.errors import NodeStopping, NotFound, StoreUnavailable, TurnSuperseded
 from turnlog.domain.events import Changes
-from turnlog.domain.identity import turn_id_in, uuid7
+from turnlog.domain.identity import blob_of, turn_id_in, uuid7
 from turnlog.domain.records import Blob, TurnRow
 from turnlog.domain.turn import RunningTurn
 from turnlog.domain.values import Configuration, ContentPart, OnBusy, Overrides
@@ -235,8 +234,3 @@ class Turnlog:
             deadline=parts.turn_timeout,
             sleep=parts.sleep,
         )
-
-
-def blob_of(media_type: str, data: bytes) -> Blob:
-    """Bytes under their SHA-256."""
-    return Blob(sha256=hashlib.sha256(data).hexdigest(), media_type=media_type, data=data)
