@@ -73,7 +73,7 @@ class Desk:
         self.pauses = Pauses()
         self.store = MemoryStore() if disk is None else disk.memory
         self._disk = disk
-        self._blobs = MemoryBlobs()
+        self.blobs = MemoryBlobs()
         self._hints = MemoryHints()
 
     @asynccontextmanager
@@ -84,7 +84,7 @@ class Desk:
             views=self.store,
             nodes=self.store,
             records=self.store,
-            blobs=self._blobs,
+            blobs=self.blobs,
             hints=self._hints,
             webhooks=MemoryWebhooks(self.store),
             webhook_sender=Inbox(),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import os
 import time
 from collections.abc import AsyncIterator, Sequence
@@ -17,7 +16,7 @@ from turnlog.domain import commands
 from turnlog.domain.commands import CallDecision, CallResult, Command
 from turnlog.domain.errors import NodeStopping, NotFound
 from turnlog.domain.events import Changes
-from turnlog.domain.identity import turn_id_in, uuid7
+from turnlog.domain.identity import blob_of, turn_id_in, uuid7
 from turnlog.domain.records import Blob, TurnRow
 from turnlog.domain.values import Configuration, ContentPart, OnBusy, Overrides
 from turnlog.runtime.actors import Actors
@@ -250,8 +249,3 @@ class Turnlog:
     def _take_something_new(self) -> None:
         if self._stopping:
             raise NodeStopping()
-
-
-def blob_of(media_type: str, data: bytes) -> Blob:
-    """Bytes under their SHA-256."""
-    return Blob(sha256=hashlib.sha256(data).hexdigest(), media_type=media_type, data=data)
