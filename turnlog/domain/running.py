@@ -120,7 +120,7 @@ def _rested(
     state: Conversation, turn: RunningTurn, command: commands.RestTurn, at: str
 ) -> list[Fact]:
     """The rest; of a turn that was asked to stop its end, for nobody would see to that later."""
-    if not turn.calls or len(turn.wanted) < len(turn.calls):
+    if turn.in_step or not turn.calls or len(turn.wanted) < len(turn.calls):
         return []
     if turn.cancel is not None:
         return cancelled(state, turn, at, Usage(), turn.node)
