@@ -79,9 +79,13 @@ class Staged:
     def _open(self) -> int:
         if UNNAMED is not None:
             try:
-                return os.open(".", UNNAMED | WRITING, NEW_FILE, dir_fd=self.folder)
+                file = os.open(".", UNNAMED | WRITING, NEW_FILE, dir_fd=self.folder)
             except OSError:
                 pass  # not every file system can; the reason, if it is another, comes again
+            else:
+                if os.path.exists(f"/proc/self/fd/{file}"):
+                    return file
+                os.close(file)
         name = temporary_name()
         file = os.open(name, WRITING | os.O_CREAT | os.O_EXCL, NEW_FILE, dir_fd=self.folder)
         self.temporary = name

@@ -120,7 +120,7 @@ class Fitting:
             )
         if hunk.start:
             return f"At line {hunk.start} of the file {self._against(old[0], hunk.start - 1)}"
-        return f"Its first line, {shown_line(old[0])}, is not in the file{self._alike(old[0])}"
+        return self._nowhere(old[0], found.nearest)
 
     def _against(self, wanted: bytes, at: int) -> str:
         if at >= len(self._text.numbers):
@@ -134,13 +134,14 @@ class Fitting:
             f"(line {at + 1}).{spaces}"
         )
 
-    def _alike(self, wanted: bytes) -> str:
+    def _nowhere(self, wanted: bytes, begin: int) -> str:
+        where = f"after line {begin}" if begin else "in the file"
         words = wanted.split()
-        after = " after the hunk before" if self._done else ""
-        for at in range(self._done, len(self._text.numbers)):
+        for at in range(begin, len(self._text.numbers)):
             if words and self._text.line(at).split() == words:
-                return f"{after}; line {at + 1} differs from it in white space only."
-        return f"{after}. readFile shows what is."
+                where += f"; line {at + 1} differs from it in white space only"
+                break
+        return f"Its first line, {shown_line(wanted)}, is not {where}. readFile shows what is."
 
 
 def _common(one: bytes, other: bytes) -> int:
