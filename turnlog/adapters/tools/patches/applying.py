@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from turnlog.adapters.tools.patches.fitting import Fitting
-from turnlog.adapters.tools.patches.lines import CR, Lines
-from turnlog.adapters.tools.patches.patch import FilePatch, Hunk, shown_line
+from turnlog.adapters.tools.patches.lines import Lines
+from turnlog.adapters.tools.patches.patch import CR, FilePatch, Hunk, shown_line
 from turnlog.adapters.tools.refusals import refused
 from turnlog.domain.errors import ToolFailed
 
@@ -33,7 +33,7 @@ def applied(data: bytes, patch: FilePatch, watch: Looking) -> Applied:
     """Apply all hunks of the patch; raises `ToolFailed`, naming the one that does not fit."""
     exact = any(line.endswith(CR) for hunk in patch.hunks for line in hunk.lines)
     text = Lines(data, exact=exact)
-    fitting = Fitting(text)
+    fitting = Fitting(text, patch.hunks)
     result: list[bytes] = []
     elsewhere = []
     done = added = removed = 0

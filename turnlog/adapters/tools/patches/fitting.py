@@ -12,7 +12,7 @@ from bisect import bisect_left
 from collections.abc import Sequence
 
 from turnlog.adapters.tools.patches.lines import Lines
-from turnlog.adapters.tools.patches.matching import Matches, matches
+from turnlog.adapters.tools.patches.matching import Matches, few_places, matches
 from turnlog.adapters.tools.patches.patch import SHOWN, Hunk, shown_line
 from turnlog.domain.errors import ToolFailed
 
@@ -22,8 +22,11 @@ NAMED = 5
 class Fitting:
     """Takes the hunks of one file in their order."""
 
-    def __init__(self, text: Lines) -> None:
+    def __init__(self, text: Lines, hunks: Sequence[Hunk]) -> None:
         self._text = text
+        old = {text.number_of(line) for hunk in hunks for line in hunk.side(b"-")}
+        self._few = few_places(old, text.numbers)
+        self._standing = text.standing({anchor for hunk in hunks for anchor in hunk.anchors})
         self._drift = 0
         self._done = 0
 
@@ -54,14 +57,14 @@ class Fitting:
             if len(exact) == 1:
                 return exact.pop()
         begins = self._begins(hunk.anchors)
-        found = matches(old, text, begins[0], max(near, begins[0]))
-        places = found.places
+        places = self._everywhere(old, begins[0])
         if hunk.anchors:
             following = (_next(places, begin) for begin in begins)
             places = sorted({at for at in following if at is not None})
         if len(places) == 1:
             return places[0]
         if not places:
+            found = matches(old, text, begins[0], max(near, begins[0]))
             raise ToolFailed(self._misfit(hunk, found))
         named = ", ".join(str(at + 1) for at in places[:NAMED])
         raise ToolFailed(
@@ -69,6 +72,17 @@ class Fitting:
             f"{' and others' if len(places) > NAMED else ''} of the file. Give more lines of "
             "context, until it fits in one."
         )
+
+    def _everywhere(self, old: list[int], begin: int) -> list[int]:
+        """All places at `begin` or after it where the lines stand."""
+        few = [(len(self._few[line]), at) for at, line in enumerate(old) if line in self._few]
+        if not few:
+            return matches(old, self._text.numbers, begin, begin).places
+        _, offset = min(few)
+        places = (at - offset for at in self._few[old[offset]])
+        return [
+            at for at in places if at >= begin and self._text.numbers[at : at + len(old)] == old
+        ]
 
     def _insertion(self, hunk: Hunk) -> int:
         """Where a hunk belongs that has new lines only."""
@@ -85,7 +99,8 @@ class Fitting:
             return [self._done]
         begins: list[int] = []
         for each, anchor in enumerate(anchors):
-            stands = self._text.standing(anchor, self._done)
+            stands = self._standing[anchor]
+            stands = stands[bisect_left(stands, self._done) :]
             after = (_next(stands, begin + 1) for begin in begins)
             begins = sorted({at for at in after if at is not None}) if each else list(stands)
             if not begins:

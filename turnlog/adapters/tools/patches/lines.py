@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from bisect import bisect_left
-from collections.abc import Iterator, Sequence
+from array import array
+from collections.abc import Iterable, Iterator, Sequence
 
 from turnlog.adapters.tools.patches.matching import UNKNOWN
-from turnlog.adapters.tools.patches.patch import Hunk
-
-CR = b"\r"
+from turnlog.adapters.tools.patches.patch import CR, Hunk
 
 
 class Lines:
@@ -34,7 +32,6 @@ class Lines:
             self._known.setdefault(self.line(at), len(self._known)) for at in range(len(self._raw))
         ]
         """One for each line, the same for equal ones."""
-        self._standing: dict[bytes, list[int]] = {}
 
     def line(self, at: int) -> bytes:
         """As it is compared."""
@@ -44,13 +41,14 @@ class Lines:
         """The number of the lines of the file that are equal to this one."""
         return self._known.get(line, UNKNOWN)
 
-    def standing(self, words: bytes, first: int) -> Sequence[int]:
-        """Where, at `first` or after it, a line stands that is these words and white space."""
-        if not self._standing:
-            for at in range(len(self._raw)):
-                self._standing.setdefault(self._raw[at].strip(), []).append(at)
-        everywhere = self._standing.get(words, [])
-        return everywhere[bisect_left(everywhere, first) :]
+    def standing(self, anchors: Iterable[bytes]) -> dict[bytes, array[int]]:
+        """Where lines stand that are one of these, and white space around it."""
+        found = {anchor: array("I") for anchor in anchors}
+        for at in range(len(self._raw) if found else 0):
+            places = found.get(self._raw[at].strip())
+            if places is not None:
+                places.append(at)
+        return found
 
     def raw(self, first: int, after: int) -> list[bytes]:
         """Lines as they stand in the file."""

@@ -6,11 +6,27 @@ are numbered: equal lines have equal numbers.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 UNKNOWN = -1
 """The number of a line that is nowhere in the text."""
+
+FEW = 64
+
+
+def few_places(numbers: Iterable[int], text: Sequence[int]) -> dict[int, list[int]]:
+    """Where those of the numbers stand that stand in few places; others are left out."""
+    found: dict[int, list[int]] = {number: [] for number in numbers}
+    for at, number in enumerate(text):
+        places = found.get(number)
+        if places is None:
+            continue
+        if len(places) == FEW:
+            del found[number]
+        else:
+            places.append(at)
+    return found
 
 
 @dataclass

@@ -8,6 +8,7 @@ from turnlog.adapters.tools.text import shown_text
 from turnlog.domain.errors import ToolFailed
 
 SHOWN = 200
+CR = b"\r"
 
 
 @dataclass(frozen=True)

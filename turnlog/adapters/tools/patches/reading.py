@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from turnlog.adapters.tools.patches.envelope import BEGIN, read_envelope
-from turnlog.adapters.tools.patches.patch import FilePatch
+from turnlog.adapters.tools.patches.patch import CR, FilePatch
 from turnlog.adapters.tools.patches.unified import read_unified
 from turnlog.domain.errors import ToolFailed
 
@@ -32,9 +32,9 @@ def read_patch(patch: str) -> list[FilePatch]:
     lines = data.split(b"\n")
     if not lines[-1]:
         lines.pop()
-    if all(line.endswith(b"\r") for line in lines):
+    if len(lines) > 1 and all(line.endswith(CR) for line in lines[:-1]):
         # The patch itself came with such line ends; a diff of such a file has bare headers.
-        lines = [line[:-1] for line in lines]
+        lines = [line.removesuffix(CR) for line in lines]
     begin = next((at for at, line in enumerate(lines) if line.strip()), 0)
     if lines and lines[begin].strip() == BEGIN:
         files = read_envelope(lines, begin)
