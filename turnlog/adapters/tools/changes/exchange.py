@@ -52,7 +52,11 @@ def exchange_step_by_step(folder: int, temporary: str, name: str) -> None:
     os.link(name, third, src_dir_fd=folder, dst_dir_fd=folder, follow_symlinks=False)
     try:
         os.rename(temporary, name, src_dir_fd=folder, dst_dir_fd=folder)
-    except BaseException:
+    except OSError:
         os.unlink(third, dir_fd=folder)
         raise
-    os.rename(third, temporary, src_dir_fd=folder, dst_dir_fd=folder)
+    try:
+        os.rename(third, temporary, src_dir_fd=folder, dst_dir_fd=folder)
+    except OSError:
+        os.rename(third, name, src_dir_fd=folder, dst_dir_fd=folder)
+        raise

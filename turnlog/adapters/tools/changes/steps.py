@@ -58,9 +58,10 @@ class Replace:
         still(place, self.staged.named(), self.seen)
 
     def undo(self) -> None:
+        ours = same(self.staged.status, self.place.status())
+        if ours != self.done:
+            raise OSError(errno.EBUSY, os.strerror(errno.EBUSY))
         if self.done:
-            if not same(self.staged.status, self.place.status()):
-                raise OSError(errno.EBUSY, os.strerror(errno.EBUSY))
             self.exchange(self.place.folder, self.staged.named(), self.place.name)
 
 
