@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import difflib
 import random
+import re
 import shutil
 import subprocess
 from collections.abc import Iterator
@@ -122,12 +123,11 @@ def test_wrong_numbers_do_no_harm_where_lines_are_unique(
         f"line {number}{' changed' * changes}\n" for number, changes in enumerate(changed)
     )
     moved = "".join(f"before {number}\n" for number in range(more))
-    diff = ""
-    for line in split(unified(old, new)):
-        if line.startswith("@@ "):
-            start, _, rest = line.removeprefix("@@ -").partition(",")
-            line = f"@@ -{max(int(start) + drift, 0)},{rest}"
-        diff += line
+    diff = re.sub(
+        r"(?m)^@@ -(\d+)",
+        lambda start: f"@@ -{max(int(start[1]) + drift, 0)}",
+        unified(old, new),
+    )
     cut = -1 if ended and not changed[-1] else None
     assert result(moved + old[:cut], diff) == moved + new[:cut]
 
