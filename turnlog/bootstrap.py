@@ -15,7 +15,7 @@ from turnlog.adapters.memory import MemoryBlobs, MemoryHints, MemoryStore
 from turnlog.adapters.memory_webhooks import MemoryWebhooks
 from turnlog.adapters.postgres import SchemaRefused, migrate, open_postgres
 from turnlog.adapters.processes import is_alive, this_process
-from turnlog.adapters.tools import reading_tools
+from turnlog.adapters.tools import Workspace, reading_tools, writing_tools
 from turnlog.adapters.webhook_sender import HttpWebhookSender
 from turnlog.config import BadSettings, Settings, StdioServer, ToolServerSettings, load_tool_servers
 from turnlog.domain.ports import ModelProvider, Tool, ToolServer
@@ -81,7 +81,9 @@ class _Closable(ModelProvider, Protocol):
 def _tools(settings: Settings) -> dict[str, Tool]:
     if settings.workspace is None:
         return {}
-    return {tool.spec.name: tool for tool in reading_tools(settings.workspace)}
+    workspace = Workspace(settings.workspace)
+    tools: tuple[Tool, ...] = (*reading_tools(workspace), *writing_tools(workspace))
+    return {tool.spec.name: tool for tool in tools}
 
 
 def _tool_servers(settings: Settings, stack: AsyncExitStack) -> dict[str, ToolServer]:

@@ -21,7 +21,7 @@ from turnlog.runtime.schemas import check_schema
 ALL_THREE = (
     "To choose the model, give all three fields: modelProviderId, modelProviderApi and model."
 )
-LATER_TOOLS = frozenset({"writeFile", "applyPatch", "shell"})
+LATER_TOOLS = frozenset({"shell"})
 
 
 def check_model(models: Models, provider: object, api: object, model: object) -> None:
