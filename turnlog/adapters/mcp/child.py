@@ -63,9 +63,12 @@ class Child(asyncio.SubprocessProtocol):
         )
         return child
 
-    @property
-    def returncode(self) -> int | None:
-        """The exit code; minus the signal that killed it; None while it runs."""
+    async def returncode(self) -> int | None:
+        """The exit code of one that fell silent; minus the signal that killed it; None if it runs.
+
+        The end of its words is often heard before its own.
+        """
+        await self._ends_within(LINGERING_SECONDS)
         return self._transport.get_returncode()
 
     async def line(self) -> bytes | None:

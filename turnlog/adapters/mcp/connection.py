@@ -99,6 +99,8 @@ class Connection:
         """Wait until it is known whether the server still answers, where that is in doubt."""
         while self._doubts:
             await asyncio.wait(self._doubts)
+        if self.wire.ended is not None:
+            await self.closed()
 
     def give_up(self, asking: asyncio.Task[Any]) -> None:
         """Cancel what was asked, which tells the server; one that hangs is ended for it.
@@ -127,7 +129,7 @@ class Connection:
     async def closed(self) -> None:
         """Wait for the reason why an answer never came, which is soon known; then it is over."""
         await asyncio.wait({self._life}, timeout=ENDING_SECONDS)
-        self.abort("broke off the connection")
+        self.abort(self.wire.ended or "broke off the connection")
 
     def abort(self, reason: str) -> None:
         """End it at once, and the server with it if that is a child."""

@@ -20,6 +20,7 @@ class HttpWire:
 
     def __init__(self, url: str, headers: Mapping[str, str] | None = None) -> None:
         self.lost = False
+        self.ended: str | None = None
         self.status: int | None = None
         self._url = url
         # Compressed, a message could be of any size.

@@ -19,6 +19,7 @@ from turnlog.adapters.mcp.child import Child, LineTooLong
 from turnlog.adapters.mcp.launching import launched
 from turnlog.adapters.mcp.wire import LONGEST_MESSAGE, ServerFailed
 
+SILENT = "stopped listening"
 Incoming = SessionMessage | Exception
 
 log = structlog.get_logger(__name__)
@@ -42,6 +43,7 @@ class StdioWire:
         stderr_file: str | None = None,
     ) -> None:
         self.lost = False
+        self.ended: str | None = None
         self.status: int | None = None
         self._command = launched(command, arguments)
         self._env = env or {}
@@ -57,14 +59,39 @@ class StdioWire:
         outgoing, out_of = anyio.create_memory_object_stream[SessionMessage](0)
         try:
             async with anyio.create_task_group() as tasks:
-                tasks.start_soon(_hear, child, into)
-                tasks.start_soon(_say, child, out_of)
+                tasks.start_soon(self._hear, child, into)
+                tasks.start_soon(self._say, child, out_of)
                 yield incoming, outgoing
                 tasks.cancel_scope.cancel()
         finally:
             for stream in (into, incoming, outgoing, out_of):
                 stream.close()
             await child.end()
+
+    async def _hear(self, child: Child, into: MemoryObjectSendStream[Incoming]) -> None:
+        try:
+            await _hear(child, into)
+        except LineTooLong:
+            self.ended = f"sent a message of more than {LONGEST_MESSAGE:,} bytes"
+            child.kill()
+        except (anyio.BrokenResourceError, anyio.ClosedResourceError):
+            return
+        await self._end(child)
+
+    async def _say(self, child: Child, out_of: MemoryObjectReceiveStream[SessionMessage]) -> None:
+        try:
+            async for sent in out_of:
+                text = sent.message.model_dump_json(by_alias=True, exclude_unset=True)
+                await child.say(text.encode() + b"\n")
+        except OSError:
+            await self._end(child)
+
+    async def _end(self, child: Child) -> None:
+        """Say why it is over, by raising."""
+        self.ended = self.ended or SILENT
+        if self.ended == SILENT:
+            self.ended = _ending(await child.returncode())
+        raise ServerFailed(self.ended)
 
     def abort(self) -> None:
         """Kill it."""
@@ -99,33 +126,18 @@ def _opened(path: str) -> int:
 async def _hear(child: Child, into: MemoryObjectSendStream[Incoming]) -> None:
     """Hand over its messages; what is no message is not told, since it may be anything."""
     garbage = False
-    try:
-        while (line := await child.line()) is not None:
-            try:
-                message = jsonrpc_message_adapter.validate_json(line, by_name=False)
-            except ValueError:
-                if not garbage and line.strip():
-                    garbage = True
-                    log.info("mcp.not_a_message", bytes=len(line))
-                continue
-            await into.send(SessionMessage(message))
-    except LineTooLong:
-        raise ServerFailed(f"sent a message of more than {LONGEST_MESSAGE:,} bytes") from None
-    except (anyio.BrokenResourceError, anyio.ClosedResourceError):
-        return
-    raise ServerFailed(_ending(child.returncode))
-
-
-async def _say(child: Child, out_of: MemoryObjectReceiveStream[SessionMessage]) -> None:
-    try:
-        async for sent in out_of:
-            text = sent.message.model_dump_json(by_alias=True, exclude_unset=True)
-            await child.say(text.encode() + b"\n")
-    except OSError:
-        raise ServerFailed(_ending(child.returncode)) from None
+    while (line := await child.line()) is not None:
+        try:
+            message = jsonrpc_message_adapter.validate_json(line, by_name=False)
+        except ValueError:
+            if not garbage and line.strip():
+                garbage = True
+                log.info("mcp.not_a_message", bytes=len(line))
+            continue
+        await into.send(SessionMessage(message))
 
 
 def _ending(code: int | None) -> str:
     if code is None:
-        return "stopped listening"
+        return SILENT
     return f"was killed by signal {-code}" if code < 0 else f"ended with exit code {code}"

@@ -27,6 +27,9 @@ class Wire(Protocol):
     lost: bool
     """The server has forgotten the connection; what was asked was not done."""
 
+    ended: str | None
+    """Why nothing will be heard any more, known before the connection is over."""
+
     status: int | None
     """The HTTP status of the last refusal, if there was one."""
 
