@@ -12,8 +12,9 @@ from turnlog.adapters.embedded import embedded_postgres
 from turnlog.adapters.memory import MemoryBlobs, MemoryHints, MemoryStore
 from turnlog.adapters.postgres import SchemaRefused, migrate, open_postgres
 from turnlog.adapters.processes import is_alive, this_process
+from turnlog.adapters.python_tools import ToolsRefused, python_tools
 from turnlog.adapters.tools import reading_tools
-from turnlog.config import Settings
+from turnlog.config import BadSettings, Settings
 from turnlog.domain.ports import ModelProvider, Tool
 from turnlog.runtime.application import Parts, Turnlog
 from turnlog.runtime.models import Models, ProviderEntry
@@ -34,8 +35,8 @@ class SystemClock:
 async def open_node(settings: Settings) -> AsyncIterator[Turnlog]:
     """A node, not yet at work, on the database that the settings name.
 
-    Raises `StoreUnavailable` where there is none, and `SchemaRefused` where it is
-    not for this release.
+    Raises `StoreUnavailable` where there is none, `SchemaRefused` where it is not for
+    this release, and `BadSettings` for tools that cannot be loaded.
     """
     async with AsyncExitStack() as stack:
         parts: dict[str, Any] = {
@@ -68,9 +69,14 @@ class _Closable(ModelProvider, Protocol):
 
 
 def _tools(settings: Settings) -> dict[str, Tool]:
-    if settings.workspace is None:
-        return {}
-    return {tool.spec.name: tool for tool in reading_tools(settings.workspace)}
+    tools: list[Tool] = []
+    if settings.workspace is not None:
+        tools += reading_tools(settings.workspace)
+    try:
+        tools += python_tools(settings.tools, taken=[tool.spec.name for tool in tools])
+    except ToolsRefused as refused:
+        raise BadSettings(list(refused.faults)) from refused
+    return {tool.spec.name: tool for tool in tools}
 
 
 def _models(settings: Settings, stack: AsyncExitStack) -> Models:
