@@ -15,6 +15,7 @@ from turnlog.adapters.memory import MemoryBlobs, MemoryHints, MemoryStore
 from turnlog.adapters.memory_webhooks import MemoryWebhooks
 from turnlog.adapters.postgres import SchemaRefused, migrate, open_postgres
 from turnlog.adapters.processes import is_alive, this_process
+from turnlog.adapters.python_tools import ToolsRefused, python_tools
 from turnlog.adapters.tools import Workspace, reading_tools, writing_tools
 from turnlog.adapters.webhook_sender import HttpWebhookSender
 from turnlog.config import BadSettings, Settings, StdioServer, ToolServerSettings, load_tool_servers
@@ -38,8 +39,8 @@ class SystemClock:
 async def open_node(settings: Settings) -> AsyncIterator[Turnlog]:
     """A node, not yet at work, on the database that the settings name.
 
-    Raises `StoreUnavailable` where there is none, and `SchemaRefused` where it is
-    not for this release.
+    Raises `StoreUnavailable` where there is none, `SchemaRefused` where it is not for
+    this release, and `BadSettings` for tools that cannot be loaded.
     """
     async with AsyncExitStack() as stack:
         sender = HttpWebhookSender(private=settings.webhook_private_addresses)
@@ -79,10 +80,14 @@ class _Closable(ModelProvider, Protocol):
 
 
 def _tools(settings: Settings) -> dict[str, Tool]:
-    if settings.workspace is None:
-        return {}
-    workspace = Workspace(settings.workspace)
-    tools: tuple[Tool, ...] = (*reading_tools(workspace), *writing_tools(workspace))
+    tools: list[Tool] = []
+    if settings.workspace is not None:
+        workspace = Workspace(settings.workspace)
+        tools += (*reading_tools(workspace), *writing_tools(workspace))
+    try:
+        tools += python_tools(settings.tools, taken=[tool.spec.name for tool in tools])
+    except ToolsRefused as refused:
+        raise BadSettings(list(refused.faults)) from refused
     return {tool.spec.name: tool for tool in tools}
 
 

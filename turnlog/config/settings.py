@@ -19,6 +19,9 @@ Workers = Annotated[int, Meta(ge=1, le=256, description="a number from 1 to 256"
 Buckets = Annotated[int, Meta(ge=1, le=256, description="a number from 1 to 256")]
 Switch = Annotated[bool, Meta(description="0 or 1")]
 Text = Annotated[str, Meta(description="text")]
+Modules = Annotated[
+    str, Meta(description="modules with tools, separated by commas: module or module:attribute")
+]
 Folder = Annotated[Path, Meta(description="a path")]
 File = Annotated[Path, Meta(description="a path")]
 Dialect = Annotated[Literal["turnlog", "codex"], Meta(description="turnlog or codex")]
@@ -50,6 +53,7 @@ class Settings(Struct, frozen=True, kw_only=True):
     buckets: Buckets = 8
     workspace: Folder | None = None
     mcp_servers: File | None = None
+    tools: Modules = ""
     default_dialect: Dialect = "turnlog"
     node_timeout: Seconds = 5.0
     stall_timeout: Seconds = 120.0

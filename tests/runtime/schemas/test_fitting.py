@@ -10,6 +10,9 @@ import structlog
 from turnlog.runtime.schemas import check_schema, problems
 from turnlog.runtime.schemas.budget import STEPS, Budget
 
+PRIME = 2**61 - 1
+"""Whose multiples have one hash in Python."""
+
 EDITS = {
     "type": "object",
     "properties": {
@@ -47,6 +50,13 @@ EDITS = {
             {"path": "a", "edit": []},
             [
                 "at the top: 'edit' is not known; there are: 'path', 'edits', 'mode', 'note'",
+            ],
+        ),
+        (
+            {"path": "a", **{f"x{n}": n for n in range(7)}},
+            [
+                "at the top: 'x0', 'x1', 'x2', 'x3', 'x4' and 2 more are not known; there are: "
+                "'path', 'edits', 'mode', 'note'"
             ],
         ),
         ({"path": "a", "mode": "x"}, ["at \"mode\": 'x' is not one of ['fast', 'safe']"]),
@@ -233,6 +243,7 @@ def test_two_ways_into_the_same_tree_end_soon() -> None:
         ({"properties": {"a": {"pattern": "(a|b)*a(a|b){500}"}}}, {"a": "ab" * 250_000}),
         ({"patternProperties": {"(x+x+)+y": {}}}, {"x" * 50_000: 1}),
         ({"properties": {"a": {"uniqueItems": True}}}, {"a": [{"b": n} for n in range(99_999)]}),
+        ({"properties": {"a": {"uniqueItems": True}}}, {"a": [n * PRIME for n in range(45_000)]}),
         ({"properties": {"a": {"contains": {"enum": [*range(999)]}}}}, {"a": [-1] * 99_999}),
         ({"properties": {"a": {"type": "string", "multipleOf": 0.1}}}, {"a": 10**4000}),
         ({"properties": {"a": {"type": "string", "multipleOf": 0.1}}}, {"a": 10**5000}),
