@@ -15,6 +15,7 @@ from multidict import CIMultiDictProxy
 
 from turnlog.adapters.demo import DemoModel
 from turnlog.adapters.memory import MemoryBlobs, MemoryHints, MemoryStore
+from turnlog.adapters.memory_checkpoints import MemoryCheckpoints
 from turnlog.adapters.postgres import Postgres
 from turnlog.adapters.processes import is_alive, this_process
 from turnlog.domain.ports import Tool
@@ -61,11 +62,14 @@ def node_in_memory(tools: Sequence[Tool] = ()) -> Node:
 def memory_ports() -> Ports:
     """An empty store, for any number of nodes."""
     store = MemoryStore()
+    checkpoints = MemoryCheckpoints(store)
     return {
         "store": store,
         "views": store,
         "nodes": store,
         "records": store,
+        "checkpoints": checkpoints,
+        "generations": checkpoints,
         "blobs": MemoryBlobs(),
         "hints": MemoryHints(),
     }

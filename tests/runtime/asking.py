@@ -13,6 +13,7 @@ from tests.runtime.disk import Disk
 from tests.runtime.given import Facts, Ticks
 from tests.upstream import Call, Say, Think, Upstream
 from turnlog.adapters.memory import MemoryBlobs, MemoryHints, MemoryStore
+from turnlog.adapters.memory_checkpoints import MemoryCheckpoints
 from turnlog.adapters.processes import is_alive, this_process
 from turnlog.domain import events
 from turnlog.domain.ports import Tool
@@ -71,6 +72,7 @@ class Desk:
         self.pauses = Pauses()
         self.store = MemoryStore() if disk is None else disk.memory
         self._disk = disk
+        self._checkpoints = MemoryCheckpoints(self.store)
         self._blobs = MemoryBlobs()
         self._hints = MemoryHints()
 
@@ -82,6 +84,8 @@ class Desk:
             views=self.store,
             nodes=self.store,
             records=self.store,
+            checkpoints=self._checkpoints,
+            generations=self._checkpoints,
             blobs=self._blobs,
             hints=self._hints,
             clock=Ticks(),

@@ -13,6 +13,7 @@ from tests.runtime.disk import Disk
 from tests.runtime.model import ScriptedModel
 from tests.runtime.waiting import PATIENCE
 from turnlog.adapters.memory import MemoryBlobs, MemoryHints
+from turnlog.adapters.memory_checkpoints import MemoryCheckpoints
 from turnlog.adapters.processes import is_alive, this_process
 from turnlog.domain import events
 from turnlog.domain.codec import decode
@@ -87,6 +88,7 @@ class Node:
         models = Models(
             (_provider(ask.MODEL, self.model), _provider(ask.OTHER_MODEL, self.other_model))
         )
+        checkpoints = MemoryCheckpoints(self.memory)
         self.turnlog = Turnlog(
             Parts(
                 store=self.disk,
@@ -95,6 +97,8 @@ class Node:
                 hints=hints or MemoryHints(),
                 nodes=self.memory,
                 records=self.memory,
+                checkpoints=checkpoints,
+                generations=checkpoints,
                 clock=Ticks(),
                 models=models,
                 tools={tool.spec.name: tool for tool in tools},

@@ -9,8 +9,10 @@ from msgspec import Struct
 
 from turnlog.domain.ports import (
     BlobStore,
+    Checkpoints,
     Clock,
     EventStore,
+    Generations,
     Hints,
     Nodes,
     Records,
@@ -33,6 +35,8 @@ class Parts(Struct, frozen=True, kw_only=True):
     blobs: BlobStore
     nodes: Nodes
     records: Records
+    checkpoints: Checkpoints
+    generations: Generations
     hints: Hints
     clock: Clock
     models: Models
