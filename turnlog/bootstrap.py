@@ -12,6 +12,7 @@ from typing import Any, Literal, Protocol
 from turnlog.adapters.demo import DemoModel
 from turnlog.adapters.embedded import embedded_postgres
 from turnlog.adapters.memory import MemoryBlobs, MemoryHints, MemoryStore
+from turnlog.adapters.memory_checkpoints import MemoryCheckpoints
 from turnlog.adapters.memory_webhooks import MemoryWebhooks
 from turnlog.adapters.postgres import SchemaRefused, migrate, open_postgres
 from turnlog.adapters.processes import is_alive, this_process
@@ -62,6 +63,8 @@ async def open_node(settings: Settings) -> AsyncIterator[Turnlog]:
             parts |= {"store": memory, "views": memory, "nodes": memory, "records": memory}
             parts |= {"blobs": MemoryBlobs(), "hints": MemoryHints()}
             parts |= {"webhooks": MemoryWebhooks(memory)}
+            checkpoints = MemoryCheckpoints(memory)
+            parts |= {"checkpoints": checkpoints, "generations": checkpoints}
         else:
             url = settings.database_url
             if url is None:
@@ -72,6 +75,7 @@ async def open_node(settings: Settings) -> AsyncIterator[Turnlog]:
             parts |= {"nodes": database.nodes, "records": database.records}
             parts |= {"blobs": database.blobs, "hints": database.hints}
             parts |= {"webhooks": database.webhooks}
+            parts |= {"checkpoints": database.checkpoints, "generations": database.generations}
         yield Turnlog(Parts(**parts))
 
 

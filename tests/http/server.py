@@ -17,6 +17,7 @@ from yarl import URL
 from tests.receiver import Inbox
 from turnlog.adapters.demo import DemoModel
 from turnlog.adapters.memory import MemoryBlobs, MemoryHints, MemoryStore
+from turnlog.adapters.memory_checkpoints import MemoryCheckpoints
 from turnlog.adapters.memory_webhooks import MemoryWebhooks
 from turnlog.adapters.postgres import Postgres
 from turnlog.adapters.processes import is_alive, this_process
@@ -64,11 +65,14 @@ def node_in_memory(tools: Sequence[Tool] = ()) -> Node:
 def memory_ports() -> Ports:
     """An empty store, for any number of nodes."""
     store = MemoryStore()
+    checkpoints = MemoryCheckpoints(store)
     return {
         "store": store,
         "views": store,
         "nodes": store,
         "records": store,
+        "checkpoints": checkpoints,
+        "generations": checkpoints,
         "blobs": MemoryBlobs(),
         "hints": MemoryHints(),
         "webhooks": MemoryWebhooks(store),

@@ -5,6 +5,8 @@ TABLE conversations WITH (fillfactor=80) -- The list of conversations. Written b
 TABLE feed_heads WITH (fillfactor=10) -- The position of the last event of each bucket. Written by turnlog/adapters/postgres/store.py.
 TABLE idempotency_records -- Answers to be given again. Written by turnlog/adapters/postgres/store.py.
 TABLE nodes WITH (fillfactor=50) -- A heartbeat for each node, by this server's clock. Written by turnlog/adapters/postgres/nodes.py.
+TABLE projection_checkpoints WITH (fillfactor=50) -- The position up to which a projection has taken a bucket in; at stopped_at stands an event that it cannot take in. Written by turnlog/adapters/postgres/checkpoints.py.
+TABLE projections -- Which generation of each projection's rows is read, and the number of the newest one. Written by turnlog/adapters/postgres/generations.py.
 TABLE schema_migrations -- The steps that were taken. Written by turnlog/adapters/postgres/migrate.py.
 TABLE settings -- What was chosen when this database was created. Written by turnlog/adapters/postgres/migrate.py.
 TABLE stored_events WITH (autovacuum_vacuum_insert_scale_factor=0.05, autovacuum_freeze_min_age=0, autovacuum_analyze_scale_factor=0.02) -- The log: originator_version is the offset, notification_id the position times the number of buckets plus the bucket, at in microseconds. Written by turnlog/adapters/postgres/store.py.
@@ -46,6 +48,15 @@ COLUMN nodes.heartbeat_at timestamp with time zone NOT NULL
 COLUMN nodes.process bigint NOT NULL
 COLUMN nodes.node text NOT NULL
 COLUMN nodes.machine text NOT NULL
+COLUMN projection_checkpoints.position bigint NOT NULL
+COLUMN projection_checkpoints.stopped_at bigint
+COLUMN projection_checkpoints.generation integer NOT NULL
+COLUMN projection_checkpoints.bucket smallint NOT NULL
+COLUMN projection_checkpoints.projection text NOT NULL
+COLUMN projection_checkpoints.reason text
+COLUMN projections.generation integer NOT NULL
+COLUMN projections.newest integer NOT NULL
+COLUMN projections.projection text NOT NULL
 COLUMN schema_migrations.version integer NOT NULL
 COLUMN schema_migrations.name text NOT NULL
 COLUMN schema_migrations.checksum text NOT NULL
@@ -100,6 +111,8 @@ CREATE UNIQUE INDEX feed_heads_pkey ON public.feed_heads USING btree (bucket)
 CREATE INDEX idempotency_records_by_age ON public.idempotency_records USING btree (bucket, recorded_at)
 CREATE UNIQUE INDEX idempotency_records_pkey ON public.idempotency_records USING btree (bucket, key)
 CREATE UNIQUE INDEX nodes_pkey ON public.nodes USING btree (node)
+CREATE UNIQUE INDEX projection_checkpoints_pkey ON public.projection_checkpoints USING btree (bucket, projection, generation)
+CREATE UNIQUE INDEX projections_pkey ON public.projections USING btree (projection)
 CREATE UNIQUE INDEX schema_migrations_pkey ON public.schema_migrations USING btree (version)
 CREATE UNIQUE INDEX settings_pkey ON public.settings USING btree (name)
 CREATE INDEX stored_events_bearing_state ON public.stored_events USING btree (bucket, originator_id, originator_version) WHERE (topic !~~ '%delta'::text)
@@ -119,6 +132,8 @@ CONSTRAINT conversations.conversations_pkey PRIMARY KEY (bucket, conversation_id
 CONSTRAINT feed_heads.feed_heads_pkey PRIMARY KEY (bucket)
 CONSTRAINT idempotency_records.idempotency_records_pkey PRIMARY KEY (bucket, key)
 CONSTRAINT nodes.nodes_pkey PRIMARY KEY (node)
+CONSTRAINT projection_checkpoints.projection_checkpoints_pkey PRIMARY KEY (bucket, projection, generation)
+CONSTRAINT projections.projections_pkey PRIMARY KEY (projection)
 CONSTRAINT schema_migrations.schema_migrations_pkey PRIMARY KEY (version)
 CONSTRAINT settings.settings_pkey PRIMARY KEY (name)
 CONSTRAINT stored_events.stored_events_pkey PRIMARY KEY (bucket, originator_id, originator_version)

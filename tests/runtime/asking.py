@@ -14,6 +14,7 @@ from tests.runtime.disk import Disk
 from tests.runtime.given import Facts, Ticks
 from tests.upstream import Call, Say, Think, Upstream
 from turnlog.adapters.memory import MemoryBlobs, MemoryHints, MemoryStore
+from turnlog.adapters.memory_checkpoints import MemoryCheckpoints
 from turnlog.adapters.memory_webhooks import MemoryWebhooks
 from turnlog.adapters.processes import is_alive, this_process
 from turnlog.domain import events
@@ -73,6 +74,7 @@ class Desk:
         self.pauses = Pauses()
         self.store = MemoryStore() if disk is None else disk.memory
         self._disk = disk
+        self._checkpoints = MemoryCheckpoints(self.store)
         self.blobs = MemoryBlobs()
         self._hints = MemoryHints()
 
@@ -85,6 +87,8 @@ class Desk:
             nodes=self.store,
             records=self.store,
             blobs=self.blobs,
+            checkpoints=self._checkpoints,
+            generations=self._checkpoints,
             hints=self._hints,
             webhooks=MemoryWebhooks(self.store),
             webhook_sender=Inbox(),

@@ -127,6 +127,28 @@ class Blob(Struct, frozen=True, kw_only=True):
     data: bytes
 
 
+class Checkpoint(Struct, frozen=True):
+    """How far a generation of a projection has come in one bucket, and how far the bucket goes.
+
+    `current`: it is the generation that is read. `stopped_at` is the position of an event
+    that it could not take in, for that `reason`; it goes no further until it is resumed.
+    """
+
+    projection: str
+    bucket: int
+    generation: int
+    current: bool
+    position: int
+    head: int
+    stopped_at: int | None = None
+    reason: str | None = None
+
+    @property
+    def behind(self) -> int:
+        """How many events it has still to take in."""
+        return max(0, self.head - self.position)
+
+
 class Process(Struct, frozen=True, kw_only=True):
     """Where a node runs. `machine` names a host as its processes are told apart on it."""
 

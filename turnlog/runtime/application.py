@@ -32,6 +32,8 @@ from turnlog.runtime.letters import Committed
 from turnlog.runtime.once import Once
 from turnlog.runtime.ownership import Ownership
 from turnlog.runtime.parts import Parts
+from turnlog.runtime.projections import projections_of
+from turnlog.runtime.projectors import Projectors
 from turnlog.runtime.runners import Runners
 from turnlog.runtime.standing import Standing, unborn
 from turnlog.runtime.tail import Tails
@@ -57,6 +59,13 @@ class Turnlog:
         self._hints = HintExchange(parts.hints, parts.store, self.tails)
         self.toolbox = Toolbox(parts.tools, parts.servers)
         self.feed = Feed(parts.store, parts.views, self._hints.moves)
+        self.projectors = Projectors(
+            projections_of(parts),
+            parts.checkpoints,
+            parts.generations,
+            parts.store,
+            self._hints.moves,
+        )
         self._actors = Actors(
             parts.store,
             parts.records,
@@ -109,6 +118,7 @@ class Turnlog:
             asyncio.create_task(self._forgetting.run()),
             asyncio.create_task(self.feed.run()),
             asyncio.create_task(self._deliveries.run()),
+            asyncio.create_task(self.projectors.run()),
         ]
         try:
             yield self

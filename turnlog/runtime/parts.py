@@ -9,8 +9,10 @@ from msgspec import Struct
 
 from turnlog.domain.ports import (
     BlobStore,
+    Checkpoints,
     Clock,
     EventStore,
+    Generations,
     Hints,
     Nodes,
     Records,
@@ -35,6 +37,8 @@ class Parts(Struct, frozen=True, kw_only=True):
     blobs: BlobStore
     nodes: Nodes
     records: Records
+    checkpoints: Checkpoints
+    generations: Generations
     hints: Hints
     webhooks: Webhooks
     webhook_sender: WebhookSender
