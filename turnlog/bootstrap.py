@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
 from typing import Any, Literal, Protocol
 
 from turnlog.adapters.demo import DemoModel
@@ -12,8 +14,9 @@ from turnlog.adapters.embedded import embedded_postgres
 from turnlog.adapters.memory import MemoryBlobs, MemoryHints, MemoryStore
 from turnlog.adapters.postgres import SchemaRefused, migrate, open_postgres
 from turnlog.adapters.processes import is_alive, this_process
-from turnlog.adapters.tools import reading_tools
-from turnlog.config import Settings
+from turnlog.adapters.tools import Workspace, reading_tools
+from turnlog.adapters.tools.shell import CannotRun, Confined, Shell, Unconfined
+from turnlog.config import BadSettings, Settings
 from turnlog.domain.ports import ModelProvider, Tool
 from turnlog.runtime.application import Parts, Turnlog
 from turnlog.runtime.models import Models, ProviderEntry
@@ -34,8 +37,8 @@ class SystemClock:
 async def open_node(settings: Settings) -> AsyncIterator[Turnlog]:
     """A node, not yet at work, on the database that the settings name.
 
-    Raises `StoreUnavailable` where there is none, and `SchemaRefused` where it is
-    not for this release.
+    Raises `StoreUnavailable` where there is none, `SchemaRefused` where it is not for
+    this release, and `BadSettings` where something that they ask for cannot be had here.
     """
     async with AsyncExitStack() as stack:
         parts: dict[str, Any] = {
@@ -70,7 +73,30 @@ class _Closable(ModelProvider, Protocol):
 def _tools(settings: Settings) -> dict[str, Tool]:
     if settings.workspace is None:
         return {}
-    return {tool.spec.name: tool for tool in reading_tools(settings.workspace)}
+    tools: list[Tool] = [*reading_tools(settings.workspace)]
+    if settings.shell != "off":
+        tools.append(_shell(settings, settings.workspace))
+    return {tool.spec.name: tool for tool in tools}
+
+
+def _shell(settings: Settings, workspace: Path) -> Shell:
+    try:
+        _keep_data_apart(settings, workspace)
+        return Shell(
+            Workspace(workspace),
+            Confined() if settings.shell == "confined" else Unconfined(),
+            environment={it: os.environ[it] for it in settings.shell_variables if it in os.environ},
+            seconds=settings.shell_timeout,
+        )
+    except CannotRun as reason:
+        raise BadSettings([f"TURNLOG_SHELL is '{settings.shell}': {reason}."]) from reason
+
+
+def _keep_data_apart(settings: Settings, workspace: Path) -> None:
+    """Commands may write in the whole workspace. Raises `CannotRun`."""
+    embedded = settings.database_url is None and not settings.ephemeral
+    if embedded and settings.data_dir.resolve().is_relative_to(workspace.resolve()):
+        raise CannotRun("TURNLOG_DATA_DIR lies in TURNLOG_WORKSPACE, where commands could reach it")
 
 
 def _models(settings: Settings, stack: AsyncExitStack) -> Models:

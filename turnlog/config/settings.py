@@ -18,6 +18,16 @@ Switch = Annotated[bool, Meta(description="0 or 1")]
 Text = Annotated[str, Meta(description="text")]
 Folder = Annotated[Path, Meta(description="a path")]
 Dialect = Annotated[Literal["turnlog", "codex"], Meta(description="turnlog or codex")]
+Shell = Annotated[
+    Literal["off", "confined", "unconfined"], Meta(description="off, confined or unconfined")
+]
+Variables = Annotated[
+    str,
+    Meta(
+        pattern=r"^[A-Za-z_][A-Za-z0-9_]*( *, *[A-Za-z_][A-Za-z0-9_]*)*$",
+        description="names of variables with commas between them",
+    ),
+]
 LogFormat = Annotated[Literal["console", "json"], Meta(description="console or json")]
 HttpUrl = Annotated[
     str, Meta(pattern=r"^https?://[^/\s]", description="a URL that begins with http:// or https://")
@@ -45,6 +55,9 @@ class Settings(Struct, frozen=True, kw_only=True):
     migrate: Switch = True
     buckets: Buckets = 8
     workspace: Folder | None = None
+    shell: Shell = "off"
+    shell_env: Variables | None = None
+    shell_timeout: Seconds = 60.0
     default_dialect: Dialect = "turnlog"
     node_timeout: Seconds = 5.0
     stall_timeout: Seconds = 120.0
@@ -58,6 +71,11 @@ class Settings(Struct, frozen=True, kw_only=True):
     openrouter_base_url: HttpUrl | None = None
     local_api_key: Secret | None = None
     local_base_url: HttpUrl | None = None
+
+    @property
+    def shell_variables(self) -> list[str]:
+        """The names in `shell_env`."""
+        return [name.strip() for name in (self.shell_env or "").split(",") if name.strip()]
 
     def __rich_repr__(self) -> list[tuple[str, Any]]:
         shown = {name: getattr(self, name) for name in KINDS}

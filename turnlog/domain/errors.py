@@ -6,6 +6,7 @@ TurnlogError
 │   ├── UnsupportedApi
 │   ├── MissingConfiguration
 │   ├── UnknownTool
+│   ├── ToolNotAllowed
 │   ├── NotAvailable
 │   ├── InvalidCursor
 │   └── InvalidChange
@@ -20,6 +21,7 @@ TurnlogError
 ├── NodeStopping             another node will do it
 ├── ModelFailed              a provider's failure
 └── ToolFailed               a tool's failure, told to the model
+    └── ToolTimedOut
 """
 
 from __future__ import annotations
@@ -79,6 +81,12 @@ class UnknownTool(InvalidInput):
     """There is no tool '{name}' here. Available tools: {available}."""
 
     code = "UNKNOWN_TOOL"
+
+
+class ToolNotAllowed(InvalidInput):
+    """The tool '{name}' is off here: whoever runs this server allows it by setting {variable}."""
+
+    code = "TOOL_NOT_ALLOWED"
 
 
 class NotAvailable(InvalidInput):
@@ -184,3 +192,9 @@ class ToolFailed(TurnlogError):
 
     def __init__(self, message: str) -> None:
         super().__init__(message=message)
+
+
+class ToolTimedOut(ToolFailed):
+    """{message}"""
+
+    code = "TOOL_TIMED_OUT"

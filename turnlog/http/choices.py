@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from turnlog.domain.errors import InvalidInput, NotAvailable, UnknownTool
+from turnlog.domain.errors import InvalidInput, NotAvailable, ToolNotAllowed, UnknownTool
 from turnlog.domain.ports import Tool
 from turnlog.domain.values import BuiltinTool, FunctionTool, McpTool, ToolChoice
 from turnlog.runtime.models import Models
@@ -12,7 +12,8 @@ from turnlog.runtime.models import Models
 ALL_THREE = (
     "To choose the model, give all three fields: modelProviderId, modelProviderApi and model."
 )
-LATER_TOOLS = frozenset({"writeFile", "applyPatch", "shell"})
+LATER_TOOLS = frozenset({"writeFile", "applyPatch"})
+OFF_UNLESS_SET = {"shell": "TURNLOG_SHELL"}
 
 
 def check_model(models: Models, provider: object, api: object, model: object) -> None:
@@ -29,6 +30,8 @@ def check_tools(tools: Mapping[str, Tool], chosen: Sequence[ToolChoice]) -> None
     for name in names:
         if name in LATER_TOOLS and name not in tools:
             raise NotAvailable(feature=f"The tool '{name}'")
+        if name in OFF_UNLESS_SET and name not in tools:
+            raise ToolNotAllowed(name=name, variable=OFF_UNLESS_SET[name])
         if name not in tools:
             raise UnknownTool(name=name, available=", ".join(tools) or "none")
     if len(set(names)) < len(names):

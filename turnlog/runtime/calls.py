@@ -10,7 +10,7 @@ import structlog
 
 from turnlog.domain import commands
 from turnlog.domain.codec import well_formed
-from turnlog.domain.errors import ToolFailed, TurnSuperseded
+from turnlog.domain.errors import ToolFailed, ToolTimedOut, TurnSuperseded
 from turnlog.domain.ports import Clock, Progress, Tool
 from turnlog.domain.tools import ToolSpec
 from turnlog.domain.turn import OpenCall, RunningTurn
@@ -108,7 +108,7 @@ class ToolCalls:
             async with limit:
                 return "ok", await self._tools[call.name].run(arguments, key, say)
         except ToolFailed as failure:
-            return "error", str(failure)
+            return "timeout" if isinstance(failure, ToolTimedOut) else "error", str(failure)
         except Exception as error:
             if isinstance(error, TimeoutError) and limit.expired():
                 return "timeout", f"The tool was stopped after {CALL_SECONDS:g} s."
