@@ -26,6 +26,8 @@ def _variables(name: str) -> tuple[str, ...]:
 
 
 VARIABLES: dict[str, str] = {variable: name for name in KINDS for variable in _variables(name)}
+# PostgreSQL's clients read the latter, ours too.
+_OURS = ("TURNLOG_", "PG")
 FOR_TESTS = frozenset({"TURNLOG_TEST_DATABASE_URL"})
 
 
@@ -125,6 +127,11 @@ def _contradictions(settings: Settings) -> Iterator[tuple[str, str]]:
     """Members that are well formed and still cannot be. Defaults are never among them."""
     if not _is_loopback(settings.host):
         yield "host", "without keys only loopback can be served (127.0.0.1, ::1 or localhost)"
+    if settings.shell != "off" and settings.workspace is None:
+        yield "shell", "commands run in the workspace, so TURNLOG_WORKSPACE has to be set too"
+    for name in settings.shell_variables:
+        if name in VARIABLES or name.startswith(_OURS):
+            yield "shell_env", f"{name} is for this server alone, and no command is given it"
     if settings.ephemeral and settings.workers > 1:
         yield "workers", "an ephemeral server keeps its log in one process"
 

@@ -25,6 +25,16 @@ Modules = Annotated[
 Folder = Annotated[Path, Meta(description="a path")]
 File = Annotated[Path, Meta(description="a path")]
 Dialect = Annotated[Literal["turnlog", "codex"], Meta(description="turnlog or codex")]
+Shell = Annotated[
+    Literal["off", "confined", "unconfined"], Meta(description="off, confined or unconfined")
+]
+Variables = Annotated[
+    str,
+    Meta(
+        pattern=r"^[A-Za-z_][A-Za-z0-9_]*( *, *[A-Za-z_][A-Za-z0-9_]*)*$",
+        description="names of variables with commas between them",
+    ),
+]
 LogFormat = Annotated[Literal["console", "json"], Meta(description="console or json")]
 HttpUrl = Annotated[
     str, Meta(pattern=r"^https?://[^/\s]", description="a URL that begins with http:// or https://")
@@ -54,6 +64,9 @@ class Settings(Struct, frozen=True, kw_only=True):
     workspace: Folder | None = None
     mcp_servers: File | None = None
     tools: Modules = ""
+    shell: Shell = "off"
+    shell_env: Variables | None = None
+    shell_timeout: Seconds = 60.0
     default_dialect: Dialect = "turnlog"
     node_timeout: Seconds = 5.0
     stall_timeout: Seconds = 120.0
@@ -69,6 +82,11 @@ class Settings(Struct, frozen=True, kw_only=True):
     openrouter_base_url: HttpUrl | None = None
     local_api_key: Secret | None = None
     local_base_url: HttpUrl | None = None
+
+    @property
+    def shell_variables(self) -> list[str]:
+        """The names in `shell_env`."""
+        return [name.strip() for name in (self.shell_env or "").split(",") if name.strip()]
 
     def __rich_repr__(self) -> list[tuple[str, Any]]:
         shown = {name: getattr(self, name) for name in KINDS}

@@ -7,6 +7,7 @@ TurnlogError
 │   ├── MissingConfiguration
 │   ├── UnknownTool
 │   ├── UnknownToolServer
+│   ├── ToolNotAllowed
 │   ├── NotAvailable
 │   ├── InvalidCursor
 │   ├── InvalidChange
@@ -23,6 +24,7 @@ TurnlogError
 ├── NodeStopping             another node will do it
 ├── ModelFailed              a provider's failure
 ├── ToolFailed               a tool's failure, told to the model
+│   └── ToolTimedOut
 └── DeliveryFailed           a webhook did not take a message
 """
 
@@ -89,6 +91,12 @@ class UnknownToolServer(InvalidInput):
     """There is no MCP server '{name}' here. Configured servers: {available}."""
 
     code = "UNKNOWN_TOOL_SERVER"
+
+
+class ToolNotAllowed(InvalidInput):
+    """The tool '{name}' is off here: whoever runs this server allows it by setting {variable}."""
+
+    code = "TOOL_NOT_ALLOWED"
 
 
 class NotAvailable(InvalidInput):
@@ -208,6 +216,12 @@ class ToolFailed(TurnlogError):
 
     def __init__(self, message: str) -> None:
         super().__init__(message=message)
+
+
+class ToolTimedOut(ToolFailed):
+    """{message}"""
+
+    code = "TOOL_TIMED_OUT"
 
 
 class DeliveryFailed(TurnlogError):

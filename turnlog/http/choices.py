@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from turnlog.domain.errors import (
     InvalidInput,
     InvalidSchema,
-    NotAvailable,
+    ToolNotAllowed,
     UnknownTool,
     UnknownToolServer,
 )
@@ -21,7 +21,7 @@ from turnlog.runtime.schemas import check_schema
 ALL_THREE = (
     "To choose the model, give all three fields: modelProviderId, modelProviderApi and model."
 )
-LATER_TOOLS = frozenset({"shell"})
+OFF_UNLESS_SET = {"shell": "TURNLOG_SHELL"}
 
 
 def check_model(models: Models, provider: object, api: object, model: object) -> None:
@@ -66,8 +66,8 @@ def _check_parameters(number: int, function: FunctionTool) -> None:
 
 
 def _own(tools: Mapping[str, Tool], name: str) -> str:
-    if name in LATER_TOOLS and name not in tools:
-        raise NotAvailable(feature=f"The tool '{name}'")
+    if name in OFF_UNLESS_SET and name not in tools:
+        raise ToolNotAllowed(name=name, variable=OFF_UNLESS_SET[name])
     if name not in tools:
         raise UnknownTool(name=name, available=", ".join(tools) or "none")
     return name
