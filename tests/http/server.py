@@ -14,8 +14,11 @@ from msgspec import Struct
 from multidict import CIMultiDictProxy
 from yarl import URL
 
+from tests.receiver import Inbox
 from turnlog.adapters.demo import DemoModel
 from turnlog.adapters.memory import MemoryBlobs, MemoryHints, MemoryStore
+from turnlog.adapters.memory_checkpoints import MemoryCheckpoints
+from turnlog.adapters.memory_webhooks import MemoryWebhooks
 from turnlog.adapters.postgres import Postgres
 from turnlog.adapters.processes import is_alive, this_process
 from turnlog.domain.ports import Tool
@@ -62,13 +65,17 @@ def node_in_memory(tools: Sequence[Tool] = ()) -> Node:
 def memory_ports() -> Ports:
     """An empty store, for any number of nodes."""
     store = MemoryStore()
+    checkpoints = MemoryCheckpoints(store)
     return {
         "store": store,
         "views": store,
         "nodes": store,
         "records": store,
+        "checkpoints": checkpoints,
+        "generations": checkpoints,
         "blobs": MemoryBlobs(),
         "hints": MemoryHints(),
+        "webhooks": MemoryWebhooks(store),
     }
 
 
@@ -106,6 +113,7 @@ def node_on(ports: Ports, tools: Sequence[Tool] = ()) -> Node:
         clock=Ticks(),
         models=models,
         tools={tool.spec.name: tool for tool in tools},
+        webhook_sender=Inbox(),
         process=this_process(),
         is_alive=is_alive,
         **ports,

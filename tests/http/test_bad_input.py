@@ -379,3 +379,14 @@ async def test_a_header_that_is_no_utf8_is_told_in_an_answer_that_is(
     assert head.startswith(b"HTTP/1.1 %d " % status)
     assert json.loads(body)["error"]["message"]
     assert [each for each in told if each["log_level"] == "error"] == []
+
+
+async def test_a_probe_that_speaks_http_1_0_need_not_name_a_host(api: Api) -> None:
+    assert (await raw(api, b"GET /health HTTP/1.0\r\n\r\n")).startswith(b"HTTP/1.0 200 ")
+
+
+@pytest.mark.parametrize("host", [b"", b"example.org", b"127.0.0.1.example.org"])
+async def test_a_foreign_host_is_refused_over_http_1_0_too(api: Api, host: bytes) -> None:
+    answer = await raw(api, b"GET /health HTTP/1.0\r\nHost: %b\r\n\r\n" % host)
+
+    assert answer.startswith(b"HTTP/1.0 403 ")

@@ -317,7 +317,7 @@ def test_blobs_stand_where_they_were_said() -> None:
     linked = ImagePart(url="https://example.org/a.png")
     drawn = ImagePart(blob="s", media_type="image/svg+xml", bytes=3)
     history = History().asked("See", long, image, linked, drawn)
-    assert blobs_named(fact for _, fact in history.facts) == {"t", "i", "s"}
+    assert blobs_named((fact for _, fact in history.facts), CLAUDE) == {"t", "i", "s"}
     (asked,) = history.prompt(blobs={"t": b"long", "i": b"png", "s": b"svg"})
     assert isinstance(asked, UserSaid)
     assert asked.content[:4] == (

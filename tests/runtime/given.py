@@ -9,10 +9,13 @@ from typing import Any, TypeVar
 from uuid import UUID
 
 from tests.domain import ask
+from tests.receiver import Inbox
 from tests.runtime.disk import Disk
 from tests.runtime.model import ScriptedModel
 from tests.runtime.waiting import PATIENCE
 from turnlog.adapters.memory import MemoryBlobs, MemoryHints
+from turnlog.adapters.memory_checkpoints import MemoryCheckpoints
+from turnlog.adapters.memory_webhooks import MemoryWebhooks
 from turnlog.adapters.processes import is_alive, this_process
 from turnlog.domain import events
 from turnlog.domain.codec import decode
@@ -89,6 +92,7 @@ class Node:
         models = Models(
             (_provider(ask.MODEL, self.model), _provider(ask.OTHER_MODEL, self.other_model))
         )
+        checkpoints = MemoryCheckpoints(self.memory)
         self.turnlog = Turnlog(
             Parts(
                 store=self.disk,
@@ -97,7 +101,11 @@ class Node:
                 hints=hints or MemoryHints(),
                 nodes=self.memory,
                 records=self.memory,
+                webhooks=MemoryWebhooks(self.memory),
+                webhook_sender=Inbox(),
                 clock=self.clock,
+                checkpoints=checkpoints,
+                generations=checkpoints,
                 models=models,
                 tools={tool.spec.name: tool for tool in tools},
                 process=this_process(),

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import assert_never
+from typing import Any, assert_never
+
+from msgspec.structs import asdict
 
 from turnlog.domain import commands, events
 from turnlog.domain.conversation import Conversation, QueuedTurn, overridden
@@ -10,7 +12,14 @@ from turnlog.domain.endings import closings, ending, result
 from turnlog.domain.errors import InvalidChange, NotFound, TurnSuperseded
 from turnlog.domain.events import Fact
 from turnlog.domain.turn import RunningTurn
-from turnlog.domain.values import Configuration, ProviderData, TurnError, Usage, timestamp
+from turnlog.domain.values import (
+    BlobRef,
+    Configuration,
+    ProviderData,
+    TurnError,
+    Usage,
+    timestamp,
+)
 
 
 def owned(command: commands.RunnerCommand, state: Conversation) -> RunningTurn:
@@ -111,7 +120,7 @@ def _rested(
     state: Conversation, turn: RunningTurn, command: commands.RestTurn, at: str
 ) -> list[Fact]:
     """The rest; of a turn that was asked to stop its end, for nobody would see to that later."""
-    if not turn.calls or len(turn.wanted) < len(turn.calls):
+    if turn.in_step or not turn.calls or len(turn.wanted) < len(turn.calls):
         return []
     if turn.cancel is not None:
         return cancelled(state, turn, at, Usage(), turn.node)
@@ -222,11 +231,13 @@ def _call(turn: RunningTurn, command: commands.AppendOutput | commands.CompleteT
 
 
 def _given_by(settings: Configuration, command: commands.CompleteItem) -> ProviderData | None:
-    if command.provider_data is None:
+    given = command.provider_data
+    if given is None:
         return None
+    kept: dict[str, Any] = asdict(given) if isinstance(given, BlobRef) else {"content": given}
     return ProviderData(
         model_provider_id=settings.model_provider_id,
         model_provider_api=settings.model_provider_api,
         model=settings.model,
-        content=command.provider_data,
+        **kept,
     )

@@ -9,7 +9,7 @@ import structlog
 
 from turnlog.domain import commands
 from turnlog.domain.codec import pieces, well_formed
-from turnlog.domain.errors import NotFound, ToolFailed, TurnSuperseded
+from turnlog.domain.errors import NotFound, ToolFailed, ToolTimedOut, TurnSuperseded
 from turnlog.domain.ports import Progress, Tool
 from turnlog.domain.turn import OpenCall, RunningTurn
 from turnlog.domain.values import ToolCallStatus
@@ -112,7 +112,7 @@ class ToolCalls:
             async with limit:
                 return "ok", await todo.tool.run(todo.arguments, key, say)
         except ToolFailed as failure:
-            return "error", str(failure)
+            return "timeout" if isinstance(failure, ToolTimedOut) else "error", str(failure)
         except Exception as error:
             if isinstance(error, TimeoutError) and limit.expired():
                 return "timeout", f"The tool was stopped after {seconds:g} s."

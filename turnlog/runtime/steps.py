@@ -129,8 +129,10 @@ class Steps:
                 async for part in parts:
                     if isinstance(part, StepFinished):
                         return part
-                    self._hear(part)
                     watchdog.reschedule(None)
+                    if isinstance(part, ItemCompleted):
+                        part = await self._prompter.kept(part)
+                    self._hear(part)
                     await self._attempt.actor.room()
                     watchdog.reschedule(time() + self._stall_timeout)
         except TimeoutError:

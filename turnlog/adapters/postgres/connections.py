@@ -59,6 +59,16 @@ class Connections:
         rows = await self.rows(query, *arguments)
         return rows[0] if rows else None
 
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[asyncpg.pool.PoolConnectionProxy]:
+        """A connection for one transaction. Raises what the driver raises."""
+        async with (
+            self._pool.acquire(timeout=self.patience) as connection,
+            _closed(connection),
+            connection.transaction(),
+        ):
+            yield connection
+
     async def _fetch(self, query: str, *arguments: Any) -> list[asyncpg.Record]:
         async with self._pool.acquire(timeout=self.patience) as connection:
             return await connection.fetch(query, *arguments, timeout=self.patience)
@@ -91,6 +101,16 @@ async def open_connections(
             await asyncio.wait_for(pool.close(), timeout=patience)
         except TimeoutError:
             pool.terminate()
+
+
+@asynccontextmanager
+async def _closed(connection: asyncpg.pool.PoolConnectionProxy) -> AsyncIterator[None]:
+    """Who was cancelled twice may have left a transaction open, and with it its locks."""
+    try:
+        yield
+    finally:
+        if connection.is_in_transaction():
+            connection.terminate()
 
 
 async def _begin(connection: asyncpg.Connection) -> None:

@@ -25,6 +25,7 @@ from turnlog.domain.values import StopReason, Usage
 
 TIMEOUT = httpx2.Timeout(None, connect=10.0)
 LIMITS = httpx2.Limits(max_connections=None, max_keepalive_connections=100)
+MAX_ID = 256  # characters of an id that is only kept to look an answer up
 _LAST_BYTES = 0.1
 
 
@@ -99,7 +100,7 @@ async def answer(
     yield StepFinished(
         usage=reader.usage or meter.so_far(None),
         stop_reason=reader.stop_reason,
-        response_id=reader.response_id and well_formed(reader.response_id),
+        response_id=reader.response_id and well_formed(reader.response_id)[:MAX_ID],
     )
 
 
