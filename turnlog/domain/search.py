@@ -2,14 +2,48 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Literal, Protocol
 from uuid import UUID
 
 from msgspec import Struct
 
+from turnlog.domain.ports import Claim
 from turnlog.domain.records import Listed, ListQuery
 
 Part = Literal["title", "summary", "user", "assistant"]
+
+
+class Say(Struct, frozen=True, kw_only=True):
+    """This text stands in that part; of a title or summary (`offset` 0) it replaces the one before.
+
+    `blobs` name by their SHA-256 what is kept beside the log and belongs to the text.
+    """
+
+    part: Part
+    offset: int
+    turn_id: UUID | None
+    text: str
+    blobs: tuple[str, ...] = ()
+
+
+class Unsay(Struct, frozen=True, kw_only=True):
+    """What the agent said in a turn in items from that offset on no longer counts."""
+
+    turn_id: UUID
+    from_offset: int
+
+
+class UnsayAll(Struct, frozen=True):
+    """Nothing of the conversation is to be found any more."""
+
+
+class TextChange(Struct, frozen=True, kw_only=True):
+    """One change to what can be found of a conversation."""
+
+    conversation_id: UUID
+    tenant_id: str
+    change: Say | Unsay | UnsayAll
 
 
 class Rank(Struct, frozen=True, kw_only=True):
@@ -65,3 +99,13 @@ class Search(Protocol):
 
     async def find(self, query: SearchQuery) -> list[Found]:
         """A page, best first."""
+
+
+class SearchTexts(Protocol):
+    """What can be found, as the projection `search` writes it."""
+
+    async def write(self, claim: Claim, changes: Sequence[TextChange]) -> None:
+        """Make the changes, in their order, with the claim."""
+
+    async def forget(self, bucket: int, generation: int) -> bool:
+        """Drop some rows of a generation that has ended; whether there may be more."""

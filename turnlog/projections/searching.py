@@ -4,42 +4,31 @@ from __future__ import annotations
 
 from uuid import UUID
 
-from msgspec import UNSET, Struct
+from msgspec import UNSET
 
 from turnlog.domain import events
+from turnlog.domain.codec import topic_of
 from turnlog.domain.events import Fact
-from turnlog.domain.search import Part
+from turnlog.domain.search import Part, Say, Unsay, UnsayAll
 from turnlog.domain.values import ContentPart, TextPart
 
 
-class Say(Struct, frozen=True, kw_only=True):
-    """This text stands in that part; of a title or summary (`offset` 0) it replaces the one before.
-
-    `blobs` name by their SHA-256 what is kept beside the log and belongs to the text.
-    """
-
-    part: Part
-    offset: int
-    turn_id: UUID | None
-    text: str
-    blobs: tuple[str, ...] = ()
-
-
-class Unsay(Struct, frozen=True, kw_only=True):
-    """What the agent said in a turn in items from that offset on no longer counts."""
-
-    turn_id: UUID
-    from_offset: int
+TOPICS = frozenset(
+    topic_of(kind)
+    for kind in (
+        events.ConversationCreated,
+        events.ConversationUpdated,
+        events.ConversationDeleted,
+        events.TurnQueued,
+        events.TurnSteered,
+        events.MessageCompleted,
+        events.AttemptSuperseded,
+    )
+)
+"""The types of events that change something."""
 
 
-class UnsayAll(Struct, frozen=True):
-    """Nothing of the conversation is to be found any more."""
-
-
-Change = Say | Unsay | UnsayAll
-
-
-def changes(offset: int, fact: Fact) -> list[Change]:
+def changes(offset: int, fact: Fact) -> list[Say | Unsay | UnsayAll]:
     """What the event at that offset changes."""
     match fact:
         case events.ConversationCreated():

@@ -15,6 +15,8 @@ from turnlog.adapters.postgres.hints import PostgresHints
 from turnlog.adapters.postgres.migrate import SchemaRefused, migrate
 from turnlog.adapters.postgres.nodes import PostgresNodes
 from turnlog.adapters.postgres.records import PostgresRecords
+from turnlog.adapters.postgres.search import PostgresSearch
+from turnlog.adapters.postgres.search_texts import PostgresSearchTexts
 from turnlog.adapters.postgres.store import BUCKETS, PostgresEventStore
 from turnlog.adapters.postgres.views import PostgresViews
 from turnlog.adapters.postgres.webhooks import PostgresWebhooks
@@ -34,6 +36,8 @@ class Postgres(Struct, frozen=True):
     generations: PostgresGenerations
     hints: PostgresHints
     webhooks: PostgresWebhooks
+    search: PostgresSearch
+    search_texts: PostgresSearchTexts
 
 
 @asynccontextmanager
@@ -74,6 +78,8 @@ async def open_postgres(
                 generations=PostgresGenerations(projecting, buckets),
                 hints=hints,
                 webhooks=PostgresWebhooks(reading),
+                search=PostgresSearch(reading, buckets, language),
+                search_texts=PostgresSearchTexts(writing, language),
             )
         finally:
             hints.hang_up()

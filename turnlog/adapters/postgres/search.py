@@ -22,11 +22,12 @@ HEADLINE = f"StartSel={OPEN}, StopSel={CLOSE}, MaxFragments=2, MaxWords=30, MinW
 # stand, and counts titles most.
 FOUND = """
 WITH asked AS (
-    SELECT websearch_to_tsquery($3::regconfig, $4) AS query
+    SELECT websearch_to_tsquery($3::text::regconfig, $4) AS query
 ), fitting AS (
     SELECT t.bucket, t.conversation_id, max(ts_rank_cd(t.vector, asked.query)) AS score
     FROM search_texts t, asked
     WHERE t.tenant_id = $1 AND t.vector @@ asked.query
+        AND t.generation = (SELECT generation FROM projections WHERE projection = 'search')
     GROUP BY t.bucket, t.conversation_id
 )
 SELECT c.conversation_id, c.created_at, c.updated_at, c.status, c.agent_role, c.tags,
@@ -40,17 +41,18 @@ BEST_FIRST = " ORDER BY f.score DESC, c.created_at DESC, c.conversation_id DESC 
 
 EXCERPTS = """
 WITH asked AS (
-    SELECT websearch_to_tsquery($2::regconfig, $3) AS query
+    SELECT websearch_to_tsquery($2::text::regconfig, $3) AS query
 )
-SELECT best.conversation_id, best.part, best."offset", best.turn_id,
-    ts_headline($2::regconfig, best.text, asked.query, $5) AS headline
+SELECT best.conversation_id, best.part, best.event_offset, best.turn_id,
+    ts_headline($2::text::regconfig, best.content, asked.query, $5) AS headline
 FROM asked, unnest($1::smallint[], $6::uuid[]) AS page (bucket, conversation_id),
 LATERAL (
     SELECT t.*
     FROM search_texts t
     WHERE t.bucket = page.bucket AND t.conversation_id = page.conversation_id
         AND t.vector @@ asked.query
-    ORDER BY ts_rank_cd(t.vector, asked.query) DESC, t."offset"
+        AND t.generation = (SELECT generation FROM projections WHERE projection = 'search')
+    ORDER BY ts_rank_cd(t.vector, asked.query) DESC, t.event_offset
     LIMIT $4
 ) best
 """
@@ -119,10 +121,11 @@ def _excerpt(row: asyncpg.Record) -> Excerpt:
     segments = []
     for number, piece in enumerate(row["headline"].split(OPEN)):
         match, _, rest = piece.rpartition(CLOSE) if number else ("", "", piece)
-        segments += [Segment(text, match=is_match) for text, is_match in ((match, True), (rest, False)) if text]
+        told = (Segment(match, True), Segment(rest, False))
+        segments += [segment for segment in told if segment.text]
     return Excerpt(
         part=row["part"],
-        offset=row["offset"] or None,
+        offset=row["event_offset"] or None,
         turn_id=row["turn_id"],
         segments=tuple(segments),
     )

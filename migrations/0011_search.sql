@@ -1,16 +1,16 @@
 -- What conversations say, to be searched; follows the feed.
 
 CREATE TABLE search_texts (
-    said_at bigint NOT NULL,
-    "offset" bigint NOT NULL,
+    event_offset bigint NOT NULL,
     turn_id uuid,
     conversation_id uuid NOT NULL,
+    generation integer NOT NULL,
     bucket smallint NOT NULL,
     tenant_id text NOT NULL,
     part text NOT NULL,
-    text text NOT NULL,
+    content text NOT NULL,
     vector tsvector NOT NULL,
-    PRIMARY KEY (bucket, conversation_id, part, "offset")
+    PRIMARY KEY (bucket, generation, conversation_id, part, event_offset)
 );
 COMMENT ON TABLE search_texts IS
     'Titles, summaries and messages. Written by turnlog/adapters/postgres/search_texts.py.';
