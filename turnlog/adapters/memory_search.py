@@ -33,7 +33,9 @@ _WEIGHTS: dict[Part, float] = {"title": 1.0, "summary": 0.4, "user": 0.2, "assis
 class MemorySearch:
     """`Search` and `SearchTexts`."""
 
-    def __init__(self, store: MemoryStore, blobs: MemoryBlobs, checkpoints: MemoryCheckpoints) -> None:
+    def __init__(
+        self, store: MemoryStore, blobs: MemoryBlobs, checkpoints: MemoryCheckpoints
+    ) -> None:
         self._store = store
         self._blobs = blobs
         self._checkpoints = checkpoints
@@ -113,7 +115,8 @@ def _change(said: dict[tuple[Part, int], Say], change: TextChange, text: str) ->
 
 
 def _words(text: str) -> tuple[list[str], list[str]]:
-    wanted, unwanted = [], []
+    wanted: list[str] = []
+    unwanted: list[str] = []
     for minus, phrase, word in _WORD.findall(text.lower()):
         if phrase or word:
             (unwanted if minus else wanted).append(phrase or word)

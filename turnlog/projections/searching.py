@@ -12,7 +12,6 @@ from turnlog.domain.events import Fact
 from turnlog.domain.search import Part, Say, Unsay, UnsayAll
 from turnlog.domain.values import ContentPart, TextPart
 
-
 TOPICS = frozenset(
     topic_of(kind)
     for kind in (

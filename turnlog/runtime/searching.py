@@ -22,9 +22,7 @@ class SearchProjection:
 
     async def take_in(self, claim: Claim, found: Sequence[FedEntry]) -> None:
         changes = [
-            TextChange(
-                conversation_id=fed.conversation_id, tenant_id=fed.tenant_id, change=change
-            )
+            TextChange(conversation_id=fed.conversation_id, tenant_id=fed.tenant_id, change=change)
             for fed in found
             if (fact := decode(fed.entry.topic, fed.entry.state)) is not None
             for change in searching.changes(fed.entry.offset, fact)

@@ -58,6 +58,20 @@ LATERAL (
 """
 
 
+LANGUAGES = "SELECT cfgname::text FROM pg_ts_config WHERE pg_ts_config_is_visible(oid) ORDER BY 1"
+
+
+class UnknownLanguage(Exception):
+    """The database has no text search configuration of that name; it says which it has."""
+
+
+async def check_language(readers: Connections, language: str) -> None:
+    """Raises `UnknownLanguage`."""
+    known = [name for (name,) in await readers.rows(LANGUAGES)]
+    if language not in known:
+        raise UnknownLanguage(f"the database knows {', '.join(known)}")
+
+
 class PostgresSearch:
     """`Search`; `language` is the name of a text search configuration of the database."""
 

@@ -79,7 +79,9 @@ class PostgresSearchTexts:
 
     async def _say(self, claim: Claim, said: dict[_Key, tuple[TextChange, Say]]) -> None:
         """Write the texts, and forget that they were to be written."""
-        texts = [(change, say, await self._whole(claim, change, say)) for change, say in said.values()]
+        texts = [
+            (change, say, await self._whole(claim, change, say)) for change, say in said.values()
+        ]
         said.clear()
         kept = [each for each in texts if each[2]]
         gone = [each for each in texts if not each[2]]

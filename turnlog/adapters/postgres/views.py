@@ -107,7 +107,18 @@ def conditions(query: ListQuery, arguments: list[Any]) -> str:
 
 def listed(row: asyncpg.Record) -> Listed:
     """A row that begins with the columns of `LISTED`."""
-    conversation_id, created_at, updated_at, status, agent_role, tags, deleted, document, head, *_ = row
+    (
+        conversation_id,
+        created_at,
+        updated_at,
+        status,
+        agent_role,
+        tags,
+        deleted,
+        document,
+        head,
+        *_,
+    ) = row
     return Listed(
         row=ConversationRow(
             conversation_id=conversation_id,
