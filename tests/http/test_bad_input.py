@@ -12,6 +12,7 @@ from structlog.testing import capture_logs
 
 from tests.http.server import DEMO, NOWHERE, Api
 from turnlog.http import body as bodies
+from turnlog.http.texts import MAX_DEPTH
 
 JSON = {"Content-Type": "application/json"}
 HERE = "/conversations/HERE"
@@ -390,3 +391,19 @@ async def test_a_foreign_host_is_refused_over_http_1_0_too(api: Api, host: bytes
     answer = await raw(api, b"GET /health HTTP/1.0\r\nHost: %b\r\n\r\n" % host)
 
     assert answer.startswith(b"HTTP/1.0 403 ")
+
+
+@pytest.mark.parametrize("inside", ["{%s}", "[%s]"])
+@pytest.mark.parametrize("levels", [MAX_DEPTH + 1, 900])
+async def test_what_is_nested_too_deeply_to_be_read_again_is_refused(
+    api: Api, inside: str, levels: int
+) -> None:
+    opens, _, closes = inside.partition("%s")
+    opens = '{"a": ' if opens == "{" else opens
+    deep = opens * levels + "1" + closes * levels
+    tool = f'{{"type": "function", "name": "f", "parameters": {{"a": {deep}}}}}'
+
+    answer = await api.send("POST", "/conversations", with_member(f'"tools": [{tool}]'))
+
+    assert (answer.status, answer.code) == (400, "VALIDATION_ERROR")
+    assert "tools: is nested too deeply" in answer.message
