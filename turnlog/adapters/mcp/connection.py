@@ -126,10 +126,10 @@ class Connection:
             if error.code == CONNECTION_CLOSED:
                 await self.closed()
 
-    async def closed(self) -> None:
+    async def closed(self, otherwise: str = "broke off the connection") -> None:
         """Wait for the reason why an answer never came, which is soon known; then it is over."""
         await asyncio.wait({self._life}, timeout=ENDING_SECONDS)
-        self.abort(self.wire.ended or "broke off the connection")
+        self.abort(self.wire.ended or otherwise)
 
     def abort(self, reason: str) -> None:
         """End it at once, and the server with it if that is a child."""

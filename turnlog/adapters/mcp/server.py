@@ -129,7 +129,7 @@ class McpServer:
     async def _refusal(self, connection: Connection, error: MCPError) -> ToolFailed:
         """What the model is told of an answer that is an error, or that never came."""
         if error.code == CONNECTION_CLOSED:
-            await connection.closed()
+            await connection.closed(f"broke off the connection ({error.error.message})")
             return self._failed(
                 f"{connection.reason} before it had answered; it may have done what was asked"
             )
