@@ -155,7 +155,7 @@ def _make_server(
 
 def _unknown(member: str, known: Mapping[str, object], transport: str) -> str:
     close = difflib.get_close_matches(member, known, n=1)
-    meant = f"; did you mean '{close[0]}'?" if close else ""
+    meant = f"; did you mean '{close[0]}'" if close else ""
     return f"'{member}' is unknown for a server of type {transport}{meant}"
 
 

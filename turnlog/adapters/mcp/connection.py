@@ -113,18 +113,27 @@ class Connection:
         doubt.add_done_callback(self._doubts.discard)
 
     async def _doubt(self, asking: asyncio.Task[Any]) -> None:
-        try:
-            async with asyncio.timeout(ANSWER_SECONDS):
-                await asyncio.wait({asking})
-                if self._session is not None and not self.over:
-                    await self._session.send_ping()
-        except TimeoutError:
+        answering = asyncio.create_task(self._sign_of_life(asking))
+        await asyncio.wait({answering}, timeout=ANSWER_SECONDS)
+        if not answering.done():
             self.abort("did not answer any more")
+            answering.cancel()
+            await asyncio.wait({answering})
+        elif not answering.result():
+            await self.closed()
+
+    async def _sign_of_life(self, asking: asyncio.Task[Any]) -> bool:
+        """Whether there is one, of whatever kind."""
+        await asyncio.wait({asking})
+        if self._session is None or self.over:
+            return True
+        try:
+            await self._session.send_ping()
         except ValidationError:
-            pass  # an answer, if a strange one
+            return True
         except MCPError as error:
-            if error.code == CONNECTION_CLOSED:
-                await self.closed()
+            return error.code != CONNECTION_CLOSED
+        return True
 
     async def closed(self, otherwise: str = "broke off the connection") -> None:
         """Wait for the reason why an answer never came, which is soon known; then it is over."""
