@@ -140,7 +140,7 @@ async def test_a_message_without_end_is_one_failed_call(bare: Serve) -> None:
 async def test_what_is_no_message_is_passed_over_and_standard_error_holds_up_nothing(
     bare: Serve,
 ) -> None:
-    assert await call(bare("babble", "3000000"), "only") == "only"
+    assert await call(bare("babble", "3000000"), "only") == "said"
 
 
 async def test_what_a_server_left_behind_ends_with_it(troublesome: McpServer) -> None:

@@ -82,7 +82,7 @@ class StdioWire:
         try:
             async for sent in out_of:
                 text = sent.message.model_dump_json(by_alias=True, exclude_unset=True)
-                await child.say(text.encode() + b"\n")
+                child.say(text.encode() + b"\n")
         except OSError:
             await self._end(child)
 
