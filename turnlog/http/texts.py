@@ -1,8 +1,12 @@
-"""Texts that can be stored: any that is Unicode, without the NUL that PostgreSQL does not take."""
+"""What can be stored: texts that are Unicode, without the NUL that PostgreSQL does not take.
+
+And numbers that are no larger than JSON's readers take; else they would be kept as null.
+"""
 
 from __future__ import annotations
 
 from itertools import islice
+from math import isfinite
 from typing import Any
 
 MAX_VALUES = 10_000
@@ -20,7 +24,7 @@ def flaw(text: str) -> str | None:
 
 
 def first_flaw(name: str, value: Any) -> tuple[str, str] | None:
-    """Where in a value, names included, a text is that cannot be stored, and why it cannot."""
+    """Where in a value, names included, something is that cannot be stored, and why it cannot."""
     left: list[tuple[str, Any]] = [(name, value)]
     for _ in range(MAX_VALUES):
         if not left:
@@ -29,6 +33,8 @@ def first_flaw(name: str, value: Any) -> tuple[str, str] | None:
         match value:
             case str() if problem := flaw(value):
                 return path, problem
+            case float() if not isfinite(value):
+                return path, "is a number out of range"
             case list():
                 items = islice(enumerate(value), MAX_VALUES)
                 left += [(f"{path}[{place}]", item) for place, item in items]
