@@ -69,13 +69,22 @@ NOT_VALID = {
     "a member twice": with_member('"title": "x", "title": "y"'),
     "a member of a member twice": with_member('"metadata": {"a": "", "a": ""}'),
     "1e999": with_member('"temperature": 1e999'),
+    "1e999 in a schema": with_member(
+        '"tools": [{"type": "function", "name": "f", "parameters": {"a": [-1e999]}}]'
+    ),
     "deep arrays": with_member('"title": ' + "[" * 900 + "]" * 900),
     "many unknown members": json.dumps({str(n): 1 for n in range(50_000)}).encode(),
     "a very long name": json.dumps({"x" * 900_000: 1}).encode(),
     "a very long word": demo(modelProviderId="x" * 900_000),
 }
 
-TARGETS = [("POST", "/conversations"), ("PATCH", HERE), ("POST", SAY)]
+TARGETS = [
+    ("POST", "/conversations"),
+    ("PATCH", HERE),
+    ("POST", SAY),
+    ("POST", f"/turns/{NOWHERE}/tool-results"),
+    ("POST", f"/turns/{NOWHERE}/approvals"),
+]
 
 
 @pytest.fixture
@@ -101,7 +110,8 @@ async def test_what_is_not_valid_is_refused(
 
 
 @pytest.mark.parametrize(
-    ("target", "limit"), [*zip(TARGETS, [1 << 20, 1 << 20, 16 << 20], strict=True)]
+    ("target", "limit"),
+    [*zip(TARGETS, [1 << 20, 1 << 20, 16 << 20, 1 << 20, 1 << 20], strict=True)],
 )
 async def test_what_is_too_large_is_refused(
     api: Api, here: str, target: tuple[str, str], limit: int

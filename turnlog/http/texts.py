@@ -1,11 +1,13 @@
 """What can be stored: texts that are Unicode, without the NUL that PostgreSQL does not take.
 
 And values that are not nested so deeply that they could be written here, and not read there.
+And numbers that are no larger than what readers of JSON take; else they would be kept as null.
 """
 
 from __future__ import annotations
 
 from itertools import islice
+from math import isfinite
 from typing import Any
 
 MAX_VALUES = 10_000
@@ -35,6 +37,8 @@ def first_flaw(name: str, value: Any) -> tuple[str, str] | None:
                 return name, "is nested too deeply"
             case str() if problem := flaw(value):
                 return path, problem
+            case float() if not isfinite(value):
+                return path, "is a number out of range"
             case list():
                 items = islice(enumerate(value), MAX_VALUES)
                 left += [(f"{path}[{place}]", item, depth + 1) for place, item in items]
