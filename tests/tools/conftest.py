@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,8 @@ from turnlog.adapters.tools import ListFiles, ReadFile, SearchFiles, Workspace
 from turnlog.adapters.tools.beneath import HANDLE, Opener, best_opener
 from turnlog.adapters.tools.beneath import open_by_kernel as by_kernel
 from turnlog.adapters.tools.beneath import open_step_by_step as step_by_step
+from turnlog.adapters.tools.shell import CannotRun, Confined, Shell, Unconfined
+from turnlog.adapters.tools.shell.confinement import try_out
 
 SECRET = "the operator's secret"
 
@@ -85,3 +88,32 @@ def list_files(workspace: Workspace) -> ListFiles:
 @pytest.fixture
 def search_files(workspace: Workspace) -> SearchFiles:
     return SearchFiles(workspace)
+
+
+@pytest.fixture(scope="session")
+def confined() -> Confined:
+    """Bubblewrap, where it can be had."""
+    try:
+        confined = Confined()
+        with tempfile.TemporaryDirectory() as folder:
+            try_out(confined, folder)
+    except CannotRun as reason:
+        pytest.skip(str(reason))
+    return confined
+
+
+@pytest.fixture
+def confined_shell(workspace: Workspace, confined: Confined) -> Shell:
+    return Shell(workspace, confined, seconds=30)
+
+
+@pytest.fixture
+def unconfined_shell(workspace: Workspace) -> Shell:
+    return Shell(workspace, Unconfined(), seconds=30)
+
+
+@pytest.fixture(params=["confined", "unconfined"])
+def shell(request: pytest.FixtureRequest) -> Shell:
+    """A shell, either way."""
+    shell: Shell = request.getfixturevalue(f"{request.param}_shell")
+    return shell
