@@ -7,6 +7,7 @@ import os
 import resource
 import subprocess
 import sys
+import tempfile
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
@@ -206,16 +207,14 @@ def test_a_fork_bomb_ends_with_its_time(folder: Path, confined: Confined, mark: 
 def run_bounded(folder: Path, command: str, seconds: float, mark: str) -> tuple[str, int]:
     """What was told of a command, or more, and how many marked processes were seen at most."""
     most = 0
-    with subprocess.Popen(
-        [sys.executable, "-c", BOUNDED, str(folder), command, str(seconds)],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    ) as process:
-        while process.poll() is None:
-            most = max(most, len(marked(mark)))
+    with tempfile.TemporaryFile("w+") as told:
+        program = [sys.executable, "-c", BOUNDED, str(folder), command, str(seconds)]
+        with subprocess.Popen(program, stdout=told, stderr=subprocess.STDOUT) as process:
+            while process.poll() is None:
+                most = max(most, len(marked(mark)))
         assert marked(mark) == []
-        said, _ = process.communicate()
+        told.seek(0)
+        said = told.read()
     group = said.split()[-1]
     if group.startswith("/"):
         os.rmdir(group)
