@@ -105,7 +105,8 @@ async def test_tools_that_are_there_may_be_chosen(tooled: Api, tools: object) ->
     [
         ("fly", "UNKNOWN_TOOL", "readFile, listFiles, searchFiles"),
         ({"type": "builtin", "name": "fly"}, "UNKNOWN_TOOL", "fly"),
-        ("shell", "NOT_AVAILABLE", "shell"),
+        ("shell", "TOOL_NOT_ALLOWED", "TURNLOG_SHELL"),
+        ({"type": "builtin", "name": "shell"}, "TOOL_NOT_ALLOWED", "off here"),
         ({"type": "builtin", "name": "writeFile"}, "NOT_AVAILABLE", "writeFile"),
         ({"type": "function", "name": "f", "parameters": {}}, "NOT_AVAILABLE", "function"),
         ({"type": "mcp", "server": "s"}, "NOT_AVAILABLE", "mcp"),

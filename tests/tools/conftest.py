@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import os
-import tempfile
 from pathlib import Path
 
 import pytest
 
+from tests.tools.shells import confined_or_skipped
 from turnlog.adapters.tools import ListFiles, ReadFile, SearchFiles, Workspace
 from turnlog.adapters.tools.beneath import HANDLE, Opener, best_opener
 from turnlog.adapters.tools.beneath import open_by_kernel as by_kernel
 from turnlog.adapters.tools.beneath import open_step_by_step as step_by_step
-from turnlog.adapters.tools.shell import CannotRun, Confined, Shell, Unconfined
-from turnlog.adapters.tools.shell.confinement import try_out
+from turnlog.adapters.tools.shell import Confined, Shell, Unconfined
 
 SECRET = "the operator's secret"
 
@@ -92,14 +91,7 @@ def search_files(workspace: Workspace) -> SearchFiles:
 
 @pytest.fixture(scope="session")
 def confined() -> Confined:
-    """Bubblewrap, where it can be had."""
-    try:
-        confined = Confined()
-        with tempfile.TemporaryDirectory() as folder:
-            try_out(confined, folder)
-    except CannotRun as reason:
-        pytest.skip(str(reason))
-    return confined
+    return confined_or_skipped()
 
 
 @pytest.fixture
