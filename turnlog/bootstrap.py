@@ -11,6 +11,7 @@ from turnlog.adapters.demo import DemoModel
 from turnlog.adapters.embedded import embedded_postgres
 from turnlog.adapters.memory import MemoryBlobs, MemoryHints, MemoryStore
 from turnlog.adapters.memory_checkpoints import MemoryCheckpoints
+from turnlog.adapters.memory_usage import MemoryUsage
 from turnlog.adapters.postgres import SchemaRefused, migrate, open_postgres
 from turnlog.adapters.processes import is_alive, this_process
 from turnlog.adapters.tools import reading_tools
@@ -54,6 +55,7 @@ async def open_node(settings: Settings) -> AsyncIterator[Turnlog]:
             parts |= {"blobs": MemoryBlobs(), "hints": MemoryHints()}
             checkpoints = MemoryCheckpoints(memory)
             parts |= {"checkpoints": checkpoints, "generations": checkpoints}
+            parts |= {"usage": MemoryUsage(memory, checkpoints)}
         else:
             url = settings.database_url
             if url is None:
@@ -64,6 +66,7 @@ async def open_node(settings: Settings) -> AsyncIterator[Turnlog]:
             parts |= {"nodes": database.nodes, "records": database.records}
             parts |= {"blobs": database.blobs, "hints": database.hints}
             parts |= {"checkpoints": database.checkpoints, "generations": database.generations}
+            parts |= {"usage": database.usage}
         yield Turnlog(Parts(**parts))
 
 

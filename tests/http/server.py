@@ -16,6 +16,7 @@ from multidict import CIMultiDictProxy
 from turnlog.adapters.demo import DemoModel
 from turnlog.adapters.memory import MemoryBlobs, MemoryHints, MemoryStore
 from turnlog.adapters.memory_checkpoints import MemoryCheckpoints
+from turnlog.adapters.memory_usage import MemoryUsage
 from turnlog.adapters.postgres import Postgres
 from turnlog.adapters.processes import is_alive, this_process
 from turnlog.domain.ports import Tool
@@ -70,6 +71,7 @@ def memory_ports() -> Ports:
         "records": store,
         "checkpoints": checkpoints,
         "generations": checkpoints,
+        "usage": MemoryUsage(store, checkpoints),
         "blobs": MemoryBlobs(),
         "hints": MemoryHints(),
     }

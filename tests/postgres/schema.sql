@@ -11,6 +11,8 @@ TABLE schema_migrations -- The steps that were taken. Written by turnlog/adapter
 TABLE settings -- What was chosen when this database was created. Written by turnlog/adapters/postgres/migrate.py.
 TABLE stored_events WITH (autovacuum_vacuum_insert_scale_factor=0.05, autovacuum_freeze_min_age=0, autovacuum_analyze_scale_factor=0.02) -- The log: originator_version is the offset, notification_id the position times the number of buckets plus the bucket, at in microseconds. Written by turnlog/adapters/postgres/store.py.
 TABLE turns WITH (fillfactor=80) -- Where each turn's events stand in its log, and who runs it. Written by turnlog/adapters/postgres/store.py.
+TABLE usage_entries -- What each event has cost, at in microseconds; turns is 1 where a turn ended. Written by turnlog/adapters/postgres/usage.py.
+TABLE usage_turns WITH (fillfactor=70) -- Turns that have not ended: their models, and what of their usage is counted already. Written by turnlog/adapters/postgres/usage.py.
 
 COLUMN blobs.conversation_id uuid NOT NULL
 COLUMN blobs.bucket smallint NOT NULL
@@ -79,6 +81,35 @@ COLUMN turns.attempt integer NOT NULL
 COLUMN turns.bucket smallint NOT NULL
 COLUMN turns.status text NOT NULL
 COLUMN turns.node text
+COLUMN usage_entries.at bigint NOT NULL
+COLUMN usage_entries.event_offset bigint NOT NULL
+COLUMN usage_entries.input_tokens bigint NOT NULL
+COLUMN usage_entries.output_tokens bigint NOT NULL
+COLUMN usage_entries.cached_input_tokens bigint NOT NULL
+COLUMN usage_entries.cache_write_tokens bigint NOT NULL
+COLUMN usage_entries.reasoning_tokens bigint NOT NULL
+COLUMN usage_entries.conversation_id uuid NOT NULL
+COLUMN usage_entries.generation integer NOT NULL
+COLUMN usage_entries.turns integer NOT NULL
+COLUMN usage_entries.bucket smallint NOT NULL
+COLUMN usage_entries.estimated boolean NOT NULL
+COLUMN usage_entries.superseded boolean NOT NULL
+COLUMN usage_entries.tenant_id text NOT NULL
+COLUMN usage_entries.model_provider_id text NOT NULL
+COLUMN usage_entries.model_provider_api text NOT NULL
+COLUMN usage_entries.model text NOT NULL
+COLUMN usage_turns.input_tokens bigint NOT NULL
+COLUMN usage_turns.output_tokens bigint NOT NULL
+COLUMN usage_turns.cached_input_tokens bigint NOT NULL
+COLUMN usage_turns.cache_write_tokens bigint NOT NULL
+COLUMN usage_turns.reasoning_tokens bigint NOT NULL
+COLUMN usage_turns.turn_id uuid NOT NULL
+COLUMN usage_turns.generation integer NOT NULL
+COLUMN usage_turns.bucket smallint NOT NULL
+COLUMN usage_turns.estimated boolean NOT NULL
+COLUMN usage_turns.model_provider_id text NOT NULL
+COLUMN usage_turns.model_provider_api text NOT NULL
+COLUMN usage_turns.model text NOT NULL
 
 CREATE UNIQUE INDEX blobs_pkey ON public.blobs USING btree (bucket, conversation_id, sha256)
 CREATE UNIQUE INDEX conversation_heads_pkey ON public.conversation_heads USING btree (bucket, conversation_id)
@@ -102,6 +133,10 @@ CREATE UNIQUE INDEX stored_events_pkey ON public.stored_events USING btree (buck
 CREATE INDEX turns_by_conversation ON public.turns USING btree (bucket, conversation_id, first_offset)
 CREATE UNIQUE INDEX turns_pkey ON public.turns USING btree (bucket, turn_id)
 CREATE INDEX turns_unfinished ON public.turns USING btree (bucket, turn_id) WHERE (last_offset IS NULL)
+CREATE INDEX usage_entries_by_conversation ON public.usage_entries USING btree (tenant_id, generation, conversation_id, bucket)
+CREATE INDEX usage_entries_by_time ON public.usage_entries USING btree (tenant_id, generation, at, bucket)
+CREATE UNIQUE INDEX usage_entries_pkey ON public.usage_entries USING btree (bucket, generation, conversation_id, event_offset)
+CREATE UNIQUE INDEX usage_turns_pkey ON public.usage_turns USING btree (bucket, generation, turn_id)
 
 CONSTRAINT blobs.blobs_pkey PRIMARY KEY (bucket, conversation_id, sha256)
 CONSTRAINT conversation_heads.conversation_heads_pkey PRIMARY KEY (bucket, conversation_id)
@@ -116,6 +151,8 @@ CONSTRAINT schema_migrations.schema_migrations_pkey PRIMARY KEY (version)
 CONSTRAINT settings.settings_pkey PRIMARY KEY (name)
 CONSTRAINT stored_events.stored_events_pkey PRIMARY KEY (bucket, originator_id, originator_version)
 CONSTRAINT turns.turns_pkey PRIMARY KEY (bucket, turn_id)
+CONSTRAINT usage_entries.usage_entries_pkey PRIMARY KEY (bucket, generation, conversation_id, event_offset)
+CONSTRAINT usage_turns.usage_turns_pkey PRIMARY KEY (bucket, generation, turn_id)
 
 CREATE OR REPLACE FUNCTION public.append_batch(the_bucket smallint, buckets integer, ids uuid[], tenants text[], secrets bytea[], expected bigint[], expected_hashes bytea[], heads bigint[], hashes bytea[], event_appends integer[], offsets bigint[], topics text[], states bytea[], event_turns uuid[], ats bigint[], event_hashes bytea[], listed_appends integer[], created_ats bigint[], updated_ats bigint[], statuses text[], agent_roles text[], tag_arrays text[], deletions boolean[], documents bytea[], turn_appends integer[], turn_ids uuid[], turn_statuses text[], first_offsets bigint[], last_offsets bigint[], attempts integer[], nodes text[], record_appends integer[], keys bytea[], fingerprints bytea[], answers bytea[], recorded_ats bigint[])
  RETURNS boolean[]

@@ -14,6 +14,7 @@ from tests.runtime.given import Facts, Ticks
 from tests.upstream import Call, Say, Think, Upstream
 from turnlog.adapters.memory import MemoryBlobs, MemoryHints, MemoryStore
 from turnlog.adapters.memory_checkpoints import MemoryCheckpoints
+from turnlog.adapters.memory_usage import MemoryUsage
 from turnlog.adapters.processes import is_alive, this_process
 from turnlog.domain import events
 from turnlog.domain.ports import Tool
@@ -86,6 +87,7 @@ class Desk:
             records=self.store,
             checkpoints=self._checkpoints,
             generations=self._checkpoints,
+            usage=MemoryUsage(self.store, self._checkpoints),
             blobs=self._blobs,
             hints=self._hints,
             clock=Ticks(),

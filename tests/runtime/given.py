@@ -14,6 +14,7 @@ from tests.runtime.model import ScriptedModel
 from tests.runtime.waiting import PATIENCE
 from turnlog.adapters.memory import MemoryBlobs, MemoryHints
 from turnlog.adapters.memory_checkpoints import MemoryCheckpoints
+from turnlog.adapters.memory_usage import MemoryUsage
 from turnlog.adapters.processes import is_alive, this_process
 from turnlog.domain import events
 from turnlog.domain.codec import decode
@@ -99,6 +100,7 @@ class Node:
                 records=self.memory,
                 checkpoints=checkpoints,
                 generations=checkpoints,
+                usage=MemoryUsage(self.memory, checkpoints),
                 clock=Ticks(),
                 models=models,
                 tools={tool.spec.name: tool for tool in tools},

@@ -11,6 +11,7 @@ from msgspec import Struct
 from tests.conftest import create_database, drop_database, in_a_loop, with_database
 from turnlog.adapters.memory import MemoryBlobs, MemoryHints, MemoryStore
 from turnlog.adapters.memory_checkpoints import MemoryCheckpoints
+from turnlog.adapters.memory_usage import MemoryUsage
 from turnlog.adapters.postgres import Postgres, open_postgres
 from turnlog.domain.ports import (
     BlobStore,
@@ -20,6 +21,7 @@ from turnlog.domain.ports import (
     Hints,
     Nodes,
     Records,
+    UsageTable,
     Views,
 )
 
@@ -34,6 +36,7 @@ class Stores(Struct, frozen=True):
     records: Records
     checkpoints: Checkpoints
     generations: Generations
+    usage: UsageTable
     hints: Hints
 
     @classmethod
@@ -47,6 +50,7 @@ class Stores(Struct, frozen=True):
             records=pg.records,
             checkpoints=pg.checkpoints,
             generations=pg.generations,
+            usage=pg.usage,
             hints=pg.hints,
         )
 
@@ -63,6 +67,8 @@ DELETE FROM nodes;
 DELETE FROM idempotency_records;
 DELETE FROM projections;
 DELETE FROM projection_checkpoints;
+DELETE FROM usage_entries;
+DELETE FROM usage_turns;
 UPDATE feed_heads SET position = 0;
 """
 
@@ -94,6 +100,7 @@ async def stores(request: pytest.FixtureRequest) -> AsyncIterator[Stores]:
             records=memory,
             checkpoints=checkpoints,
             generations=checkpoints,
+            usage=MemoryUsage(memory, checkpoints),
             hints=MemoryHints(),
         )
     else:

@@ -18,6 +18,7 @@ from turnlog.adapters.postgres import (
     nodes,
     records,
     store,
+    usage,
     views,
 )
 from turnlog.adapters.postgres.views import list_query
@@ -27,6 +28,7 @@ ROOT = Path(__file__).parent.parent.parent
 LOG = {
     "stored_events", "feed_heads", "conversation_heads", "conversation_secrets",
     "conversations", "turns", "blobs", "idempotency_records", "projection_checkpoints",
+    "usage_entries", "usage_turns",
 }  # fmt: skip
 
 KEYS = """
@@ -58,6 +60,7 @@ READS_OF_ONE_BUCKET = [
     *(store.HEAD, *store.READS.values(), store.FEED, blobs.GET, views.CONVERSATION),
     *(views.ONE_TURN, views.TURNS, nodes.ORPHANS, records.GET, records.FORGET),
     *(checkpoints.CLAIM, checkpoints.END, checkpoints.READ_TOPICS, checkpoints.READ_NO_DELTAS),
+    *(usage.OPEN_TURNS, usage.DROP_TURNS, usage.FORGET, usage.FORGET_TURNS),
     *(checkpoints.ADVANCE, checkpoints.STOP, checkpoints.RESUME, generations.END),
 ]
 

@@ -22,6 +22,7 @@ from turnlog.http.once import OnceEach
 from turnlog.http.openapi import OpenApi
 from turnlog.http.streams import Streams
 from turnlog.http.turns import Turns
+from turnlog.http.usage import UsageReport
 from turnlog.runtime.application import Turnlog
 
 ROOT = "/api/v1"
@@ -59,6 +60,7 @@ def make_app(
         Turns(turnlog, once_each),
         Log(turnlog, streams, default_dialect),
         Events(turnlog, streams),
+        UsageReport(turnlog),
         Blobs(turnlog),
         OpenApi(),
         Later(),

@@ -12,7 +12,6 @@ _PATHS = (
     "/conversations/{conversationId}/fork",
     "/turns/{turnId}/tool-results",
     "/turns/{turnId}/approvals",
-    "/usage",
     "/webhooks",
     "/webhooks/{webhookId}",
     "/stream-tickets",

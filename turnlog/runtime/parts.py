@@ -17,6 +17,7 @@ from turnlog.domain.ports import (
     Nodes,
     Records,
     Tool,
+    UsageTable,
     Views,
 )
 from turnlog.domain.records import Process
@@ -37,6 +38,7 @@ class Parts(Struct, frozen=True, kw_only=True):
     records: Records
     checkpoints: Checkpoints
     generations: Generations
+    usage: UsageTable
     hints: Hints
     clock: Clock
     models: Models

@@ -16,6 +16,7 @@ from turnlog.adapters.postgres.migrate import SchemaRefused, migrate
 from turnlog.adapters.postgres.nodes import PostgresNodes
 from turnlog.adapters.postgres.records import PostgresRecords
 from turnlog.adapters.postgres.store import BUCKETS, PostgresEventStore
+from turnlog.adapters.postgres.usage import PostgresUsage
 from turnlog.adapters.postgres.views import PostgresViews
 
 __all__ = ["Postgres", "SchemaRefused", "migrate", "open_postgres"]
@@ -31,6 +32,7 @@ class Postgres(Struct, frozen=True):
     records: PostgresRecords
     checkpoints: PostgresCheckpoints
     generations: PostgresGenerations
+    usage: PostgresUsage
     hints: PostgresHints
 
 
@@ -70,6 +72,7 @@ async def open_postgres(
                 records=PostgresRecords(reading),
                 checkpoints=PostgresCheckpoints(projecting, buckets),
                 generations=PostgresGenerations(projecting, buckets),
+                usage=PostgresUsage(reading),
                 hints=hints,
             )
         finally:
