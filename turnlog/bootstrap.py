@@ -55,7 +55,7 @@ async def open_node(settings: Settings) -> AsyncIterator[Turnlog]:
             parts |= {"blobs": MemoryBlobs(), "hints": MemoryHints()}
             checkpoints = MemoryCheckpoints(memory)
             parts |= {"checkpoints": checkpoints, "generations": checkpoints}
-            parts |= {"usage": MemoryUsage(memory, checkpoints)}
+            parts |= {"usage": MemoryUsage(memory, checkpoints), "inline_rows": memory}
         else:
             url = settings.database_url
             if url is None:
@@ -66,7 +66,7 @@ async def open_node(settings: Settings) -> AsyncIterator[Turnlog]:
             parts |= {"nodes": database.nodes, "records": database.records}
             parts |= {"blobs": database.blobs, "hints": database.hints}
             parts |= {"checkpoints": database.checkpoints, "generations": database.generations}
-            parts |= {"usage": database.usage}
+            parts |= {"usage": database.usage, "inline_rows": database.inline_rows}
         yield Turnlog(Parts(**parts))
 
 

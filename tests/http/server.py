@@ -67,6 +67,7 @@ def memory_ports() -> Ports:
     return {
         "store": store,
         "views": store,
+        "inline_rows": store,
         "nodes": store,
         "records": store,
         "checkpoints": checkpoints,

@@ -83,6 +83,7 @@ class Desk:
         made = Parts(
             store=self._disk or self.store,
             views=self.store,
+            inline_rows=self.store,
             nodes=self.store,
             records=self.store,
             checkpoints=self._checkpoints,

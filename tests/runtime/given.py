@@ -94,6 +94,7 @@ class Node:
             Parts(
                 store=self.disk,
                 views=self.memory,
+                inline_rows=self.memory,
                 blobs=MemoryBlobs(),
                 hints=hints or MemoryHints(),
                 nodes=self.memory,

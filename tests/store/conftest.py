@@ -19,6 +19,7 @@ from turnlog.domain.ports import (
     EventStore,
     Generations,
     Hints,
+    InlineRows,
     Nodes,
     Records,
     UsageTable,
@@ -31,6 +32,7 @@ class Stores(Struct, frozen=True):
 
     store: EventStore
     views: Views
+    inline_rows: InlineRows
     blobs: BlobStore
     nodes: Nodes
     records: Records
@@ -45,6 +47,7 @@ class Stores(Struct, frozen=True):
         return cls(
             store=pg.store,
             views=pg.views,
+            inline_rows=pg.inline_rows,
             blobs=pg.blobs,
             nodes=pg.nodes,
             records=pg.records,
@@ -95,6 +98,7 @@ async def stores(request: pytest.FixtureRequest) -> AsyncIterator[Stores]:
         yield Stores(
             store=memory,
             views=memory,
+            inline_rows=memory,
             blobs=MemoryBlobs(),
             nodes=memory,
             records=memory,

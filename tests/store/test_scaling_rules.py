@@ -15,6 +15,7 @@ from turnlog.adapters.postgres import (
     blobs,
     checkpoints,
     generations,
+    inline_rows,
     nodes,
     records,
     store,
@@ -60,6 +61,8 @@ READS_OF_ONE_BUCKET = [
     *(store.HEAD, *store.READS.values(), store.FEED, blobs.GET, views.CONVERSATION),
     *(views.ONE_TURN, views.TURNS, nodes.ORPHANS, records.GET, records.FORGET),
     *(checkpoints.CLAIM, checkpoints.END, checkpoints.READ_TOPICS, checkpoints.READ_NO_DELTAS),
+    *(inline_rows.HEADS, inline_rows.LOCK, inline_rows.UNMOVED, inline_rows.DROP_TURNS),
+    *inline_rows.DROP_STRANGERS.values(),
     *(usage.OPEN_TURNS, usage.DROP_TURNS, usage.FORGET, usage.FORGET_TURNS),
     *(checkpoints.ADVANCE, checkpoints.STOP, checkpoints.RESUME, generations.END),
 ]

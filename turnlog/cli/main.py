@@ -10,6 +10,7 @@ from cyclopts import App, Parameter
 
 from turnlog import __version__
 from turnlog.cli.codes import code_of
+from turnlog.cli.projections import projections_app
 from turnlog.cli.serving import run_server
 from turnlog.config import load_settings
 
@@ -18,6 +19,9 @@ app = App(
     help="A server for conversations with AI agents whose log is the record.",
     version=__version__,
 )
+
+
+app.command(projections_app)
 
 
 @app.command

@@ -15,12 +15,15 @@ from turnlog.domain.records import (
     Checkpoint,
     Entry,
     FedEntry,
+    FoldedRows,
     Head,
+    InlineKind,
     Labels,
     Listed,
     ListQuery,
     OpenTurn,
     Process,
+    Replaced,
     TurnRow,
     UsageEntry,
     UsageGroup,
@@ -108,6 +111,24 @@ class Views(Protocol):
         self, conversation_id: UUID, *, limit: int, before: int | None = None
     ) -> list[TurnRow]:
         """Turns that began before the offset `before`, newest first."""
+
+
+class InlineRows(Protocol):
+    """The inline projections, to be put right. May raise `StoreUnavailable`."""
+
+    async def heads(self, bucket: int, *, after: UUID | None, limit: int) -> list[tuple[UUID, int]]:
+        """The conversations of a bucket by id, with the offsets at which their logs end."""
+
+    async def replace(
+        self, bucket: int, kind: InlineKind, folded: Sequence[FoldedRows]
+    ) -> Replaced:
+        """Make the rows of that kind what was folded, while nobody appends to the bucket.
+
+        Those of conversations that have moved on since are left alone.
+        """
+
+    async def drop_strangers(self, bucket: int, kind: InlineKind) -> int:
+        """Drop the rows that are of no conversation; how many there were."""
 
 
 class BlobStore(Protocol):

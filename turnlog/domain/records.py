@@ -148,6 +148,25 @@ class Checkpoint(Struct, frozen=True):
         return max(0, self.head - self.position)
 
 
+InlineKind = Literal["conversations", "turns"]
+
+
+class FoldedRows(Struct, frozen=True, kw_only=True):
+    """The inline rows of one conversation as its log has them, up to the offset `head`."""
+
+    conversation_id: UUID
+    head: int
+    conversation: ConversationRow | None
+    turns: tuple[TurnRow, ...]
+
+
+class Replaced(Struct, frozen=True, kw_only=True):
+    """How many rows were not what they should be; and which conversations have moved since."""
+
+    changed: int
+    moved: list[UUID]
+
+
 class OpenTurn(Struct, frozen=True, kw_only=True):
     """A turn that has begun and not ended, and what of its usage is counted already."""
 

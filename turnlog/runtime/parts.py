@@ -14,6 +14,7 @@ from turnlog.domain.ports import (
     EventStore,
     Generations,
     Hints,
+    InlineRows,
     Nodes,
     Records,
     Tool,
@@ -33,6 +34,7 @@ class Parts(Struct, frozen=True, kw_only=True):
 
     store: EventStore
     views: Views
+    inline_rows: InlineRows
     blobs: BlobStore
     nodes: Nodes
     records: Records

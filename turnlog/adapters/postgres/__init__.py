@@ -12,6 +12,7 @@ from turnlog.adapters.postgres.checkpoints import PostgresCheckpoints
 from turnlog.adapters.postgres.connections import open_connections
 from turnlog.adapters.postgres.generations import PostgresGenerations
 from turnlog.adapters.postgres.hints import PostgresHints
+from turnlog.adapters.postgres.inline_rows import PostgresInlineRows
 from turnlog.adapters.postgres.migrate import SchemaRefused, migrate
 from turnlog.adapters.postgres.nodes import PostgresNodes
 from turnlog.adapters.postgres.records import PostgresRecords
@@ -27,6 +28,7 @@ class Postgres(Struct, frozen=True):
 
     store: PostgresEventStore
     views: PostgresViews
+    inline_rows: PostgresInlineRows
     blobs: PostgresBlobs
     nodes: PostgresNodes
     records: PostgresRecords
@@ -67,6 +69,7 @@ async def open_postgres(
             yield Postgres(
                 store=PostgresEventStore(writing, reading, buckets),
                 views=PostgresViews(reading, buckets),
+                inline_rows=PostgresInlineRows(projecting),
                 blobs=PostgresBlobs(reading, buckets),
                 nodes=PostgresNodes(reading),
                 records=PostgresRecords(reading),
