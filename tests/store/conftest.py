@@ -12,6 +12,7 @@ from tests.conftest import create_database, drop_database, in_a_loop, with_datab
 from turnlog.adapters.memory import MemoryBlobs, MemoryHints, MemoryStore
 from turnlog.adapters.memory_checkpoints import MemoryCheckpoints
 from turnlog.adapters.memory_search import MemorySearch
+from turnlog.adapters.memory_usage import MemoryUsage
 from turnlog.adapters.memory_webhooks import MemoryWebhooks
 from turnlog.adapters.postgres import Postgres, open_postgres
 from turnlog.domain.ports import (
@@ -20,8 +21,10 @@ from turnlog.domain.ports import (
     EventStore,
     Generations,
     Hints,
+    InlineRows,
     Nodes,
     Records,
+    UsageTable,
     Views,
 )
 from turnlog.domain.search import Search, SearchTexts
@@ -33,11 +36,13 @@ class Stores(Struct, frozen=True):
 
     store: EventStore
     views: Views
+    inline_rows: InlineRows
     blobs: BlobStore
     nodes: Nodes
     records: Records
     checkpoints: Checkpoints
     generations: Generations
+    usage: UsageTable
     hints: Hints
     webhooks: Webhooks
     search: Search
@@ -49,11 +54,13 @@ class Stores(Struct, frozen=True):
         return cls(
             store=pg.store,
             views=pg.views,
+            inline_rows=pg.inline_rows,
             blobs=pg.blobs,
             nodes=pg.nodes,
             records=pg.records,
             checkpoints=pg.checkpoints,
             generations=pg.generations,
+            usage=pg.usage,
             hints=pg.hints,
             webhooks=pg.webhooks,
             search=pg.search,
@@ -76,6 +83,8 @@ DELETE FROM webhook_places;
 DELETE FROM search_texts;
 DELETE FROM projections;
 DELETE FROM projection_checkpoints;
+DELETE FROM usage_entries;
+DELETE FROM usage_turns;
 UPDATE feed_heads SET position = 0;
 """
 
@@ -104,10 +113,12 @@ async def stores(request: pytest.FixtureRequest) -> AsyncIterator[Stores]:
             store=memory,
             views=memory,
             blobs=blobs,
+            inline_rows=memory,
             nodes=memory,
             records=memory,
             checkpoints=checkpoints,
             generations=checkpoints,
+            usage=MemoryUsage(memory, checkpoints),
             hints=MemoryHints(),
             webhooks=MemoryWebhooks(memory),
             search=search,

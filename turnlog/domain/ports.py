@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import Any, Protocol
 from uuid import UUID
@@ -15,12 +15,19 @@ from turnlog.domain.records import (
     Checkpoint,
     Entry,
     FedEntry,
+    FoldedRows,
     Head,
+    InlineKind,
     Labels,
     Listed,
     ListQuery,
+    OpenTurn,
     Process,
+    Replaced,
     TurnRow,
+    UsageEntry,
+    UsageGroup,
+    UsageQuery,
 )
 from turnlog.domain.tools import ToolSpec
 
@@ -104,6 +111,24 @@ class Views(Protocol):
         self, conversation_id: UUID, *, limit: int, before: int | None = None
     ) -> list[TurnRow]:
         """Turns that began before the offset `before`, newest first."""
+
+
+class InlineRows(Protocol):
+    """The inline projections, to be put right. May raise `StoreUnavailable`."""
+
+    async def heads(self, bucket: int, *, after: UUID | None, limit: int) -> list[tuple[UUID, int]]:
+        """The conversations of a bucket by id, with the offsets at which their logs end."""
+
+    async def replace(
+        self, bucket: int, kind: InlineKind, folded: Sequence[FoldedRows]
+    ) -> Replaced:
+        """Make the rows of that kind what was folded, while nobody appends to the bucket.
+
+        Those of conversations that have moved on since are left alone.
+        """
+
+    async def drop_strangers(self, bucket: int, kind: InlineKind) -> int:
+        """Drop the rows that are of no conversation; how many there were."""
 
 
 class BlobStore(Protocol):
@@ -223,6 +248,28 @@ class Generations(Protocol):
 
     async def end_others(self, projection: str, before: int) -> None:
         """Nothing more is written for older generations than that, but for the one that is read."""
+
+
+class UsageTable(Protocol):
+    """What events have cost: an asynchronous projection. May raise `StoreUnavailable`."""
+
+    async def open_turns(self, claim: Claim, turn_ids: Sequence[UUID]) -> dict[UUID, OpenTurn]:
+        """Those of the turns that have begun and not ended."""
+
+    async def write(
+        self, claim: Claim, entries: Sequence[UsageEntry], turns: Mapping[UUID, OpenTurn | None]
+    ) -> None:
+        """Add the entries, and keep what is known of the turns now; None: it has ended."""
+
+    async def groups(self, query: UsageQuery) -> list[UsageGroup]:
+        """A page of groups, ascending by key; what has no tag comes last.
+
+        A conversation with several tags counts in the group of each, by the tags that it
+        has now. Without groups it is one sum, also of nothing.
+        """
+
+    async def forget(self, bucket: int, generation: int) -> bool:
+        """Drop some of what a generation wrote; whether there may be more."""
 
 
 class Hints(Protocol):

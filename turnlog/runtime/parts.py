@@ -14,10 +14,12 @@ from turnlog.domain.ports import (
     EventStore,
     Generations,
     Hints,
+    InlineRows,
     Nodes,
     Records,
     Tool,
     ToolServer,
+    UsageTable,
     Views,
 )
 from turnlog.domain.records import Process
@@ -35,11 +37,13 @@ class Parts(Struct, frozen=True, kw_only=True):
 
     store: EventStore
     views: Views
+    inline_rows: InlineRows
     blobs: BlobStore
     nodes: Nodes
     records: Records
     checkpoints: Checkpoints
     generations: Generations
+    usage: UsageTable
     hints: Hints
     search: Search
     search_texts: SearchTexts
