@@ -1,4 +1,4 @@
-"""`turnlog webhooks`: how they stand, trying one out, and sending again to one that was disabled."""
+"""`turnlog webhooks`: how they stand, trying one out, and resuming one that was disabled."""
 
 from __future__ import annotations
 
@@ -39,8 +39,8 @@ def show(*, database_url: str | None = None, data_dir: Path | None = None) -> No
     run_beside(_list, database_url, data_dir)
 
 
-@webhooks_app.command
-def test(
+@webhooks_app.command(name="test")
+def try_out(
     webhook_id: UUID, *, database_url: str | None = None, data_dir: Path | None = None
 ) -> None:
     """Send a signed message of the type `webhook.test`, and say what became of it.
