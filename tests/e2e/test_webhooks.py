@@ -15,6 +15,7 @@ from tests.receiver import Receiver, receiving
 
 PRIVATE = {"TURNLOG_WEBHOOK_PRIVATE_ADDRESSES": "1"}
 TURNS = 5
+NOBODY = "01890000-0000-7000-8000-000000000000"
 
 
 async def hooked(client: Client, receiver: Receiver) -> None:
@@ -93,9 +94,7 @@ async def test_an_operator_tries_a_webhook_out_and_resumes_it(database_url: str)
         assert (await turnlog("webhooks", "resume", webhook_id, *url))[0] == 0
         async with server(*url, env=PRIVATE):
             assert [m.place for m in await receiver.has(len(wanted))] == wanted
-        code, told = await turnlog(
-            "webhooks", "resume", "01890000-0000-7000-8000-000000000000", *url
-        )
+        code, told = await turnlog("webhooks", "resume", NOBODY, *url)
         assert (code, "There is no webhook" in told) == (1, True)
 
 
