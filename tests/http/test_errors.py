@@ -229,4 +229,5 @@ def test_every_refusal_has_a_status_and_only_those_for_others_are_defects() -> N
         errors.ModelFailed,
         errors.ToolFailed,
         errors.DeliveryFailed,
+        errors.ToolTimedOut,
     }
