@@ -219,4 +219,5 @@ def test_every_refusal_has_a_status_and_only_those_for_others_are_defects() -> N
         if status_of(kind.__new__(kind)) == HTTPStatus.INTERNAL_SERVER_ERROR
     }
 
-    assert defects == {errors.TurnSuperseded, errors.ModelFailed, errors.ToolFailed}
+    for_others = {errors.TurnSuperseded, errors.ModelFailed, errors.ToolFailed}
+    assert defects == {*for_others, errors.ProjectionStopped}
