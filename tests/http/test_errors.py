@@ -230,4 +230,5 @@ def test_every_refusal_has_a_status_and_only_those_for_others_are_defects() -> N
         errors.ToolFailed,
         errors.DeliveryFailed,
         errors.ToolTimedOut,
+        errors.ProjectionStopped,
     }
