@@ -102,7 +102,6 @@ async def test_where_nothing_is_nothing_is_found(api: Api, path: str) -> None:
     ("method", "path"),
     [
         ("POST", f"/conversations/{NOWHERE}/fork"),
-        ("GET", "/usage"),
         ("POST", "/stream-tickets"),
     ],
 )

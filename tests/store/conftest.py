@@ -15,18 +15,8 @@ from turnlog.adapters.memory_search import MemorySearch
 from turnlog.adapters.memory_usage import MemoryUsage
 from turnlog.adapters.memory_webhooks import MemoryWebhooks
 from turnlog.adapters.postgres import Postgres, open_postgres
-from turnlog.domain.ports import (
-    BlobStore,
-    Checkpoints,
-    EventStore,
-    Generations,
-    Hints,
-    InlineRows,
-    Nodes,
-    Records,
-    UsageTable,
-    Views,
-)
+from turnlog.domain.ports import BlobStore, EventStore, Hints, Nodes, Records, Views
+from turnlog.domain.projecting import Checkpoints, Generations, InlineRows, UsageTable
 from turnlog.domain.search import Search, SearchTexts
 from turnlog.domain.webhooks import Webhooks
 

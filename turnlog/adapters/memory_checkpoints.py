@@ -9,7 +9,7 @@ from msgspec.structs import replace
 
 from turnlog.adapters.memory import MemoryStore
 from turnlog.domain.codec import DELTA_TOPICS
-from turnlog.domain.ports import Claim
+from turnlog.domain.projecting import Claim
 from turnlog.domain.records import Checkpoint, FedEntry
 
 _Key = tuple[str, int, int]

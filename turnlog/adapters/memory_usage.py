@@ -9,7 +9,7 @@ from msgspec.structs import replace
 
 from turnlog.adapters.memory import MemoryStore
 from turnlog.adapters.memory_checkpoints import MemoryCheckpoints, within
-from turnlog.domain.ports import Claim
+from turnlog.domain.projecting import Claim
 from turnlog.domain.records import OpenTurn, UsageEntry, UsageGroup, UsageKey, UsageQuery
 from turnlog.domain.values import Usage, timestamp
 

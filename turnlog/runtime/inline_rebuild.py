@@ -11,7 +11,8 @@ import asyncio
 from collections.abc import Callable, Sequence
 from uuid import UUID
 
-from turnlog.domain.ports import EventStore, InlineRows
+from turnlog.domain.ports import EventStore
+from turnlog.domain.projecting import InlineRows
 from turnlog.domain.records import FoldedRows, InlineKind
 from turnlog.projections.rows import Rows
 

@@ -9,19 +9,16 @@ from msgspec import Struct
 
 from turnlog.domain.ports import (
     BlobStore,
-    Checkpoints,
     Clock,
     EventStore,
-    Generations,
     Hints,
-    InlineRows,
     Nodes,
     Records,
     Tool,
     ToolServer,
-    UsageTable,
     Views,
 )
+from turnlog.domain.projecting import Checkpoints, Generations, InlineRows, UsageTable
 from turnlog.domain.records import Process
 from turnlog.domain.search import Search, SearchTexts
 from turnlog.domain.webhooks import Webhooks, WebhookSender

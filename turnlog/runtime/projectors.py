@@ -8,7 +8,8 @@ from collections.abc import Iterable, Sequence
 import structlog
 
 from turnlog.domain.errors import StoreUnavailable
-from turnlog.domain.ports import Checkpoints, EventStore, Generations
+from turnlog.domain.ports import EventStore
+from turnlog.domain.projecting import Checkpoints, Generations
 from turnlog.domain.records import Checkpoint
 from turnlog.runtime.moves import Moved, Moves
 from turnlog.runtime.projecting import Projection, Projector

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from turnlog.domain.ports import Claim, UsageTable
+from turnlog.domain.projecting import Claim, UsageTable
 from turnlog.domain.records import FedEntry
 from turnlog.projections import usage
 

@@ -10,7 +10,7 @@ from uuid import UUID
 from turnlog.adapters.postgres.arrays import storable
 from turnlog.adapters.postgres.checkpoints import within
 from turnlog.adapters.postgres.connections import Connections
-from turnlog.domain.ports import Claim
+from turnlog.domain.projecting import Claim
 from turnlog.domain.records import OpenTurn, UsageEntry, UsageGroup, UsageQuery
 from turnlog.domain.values import Model, Usage
 
