@@ -92,5 +92,6 @@ async def copies(
 
 
 async def settled(connection: asyncpg.Connection) -> None:
-    """What autovacuum would have done by now, done."""
+    """What autovacuum and the checkpointer would have done by now, done."""
     await connection.execute("VACUUM (ANALYZE)", timeout=600)
+    await connection.execute("CHECKPOINT", timeout=600)

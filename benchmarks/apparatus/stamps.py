@@ -21,6 +21,11 @@ def now() -> int:
     return time.monotonic_ns() // _UNIT % _MOST
 
 
+def units(seconds: float) -> int:
+    """The inverse of `seconds`."""
+    return round(seconds * 1e9 / _UNIT)
+
+
 def seconds(units: int) -> float:
     """A difference of two stamps."""
     return units * _UNIT / 1e9

@@ -86,14 +86,14 @@ async def _replay(reader: Readers, url: str, path: str) -> float:
 async def _copy(database: Database, log: UUID, bucket: int) -> float:
     psql = shutil.which("psql")
     assert psql is not None, "psql is not installed (Debian: apt install postgresql-client)"
-    began = time.perf_counter()
     process = await asyncio.create_subprocess_exec(
         psql, "--no-psqlrc", "--quiet", database.url,
         "--command", COPY.format(bucket=bucket, log=log),
         stdin=DEVNULL, stdout=PIPE, limit=1 << 20,
     )  # fmt: skip
     assert process.stdout is not None
-    size = 0
+    size = len(await process.stdout.read(1 << 16))
+    began = time.perf_counter()  # it has connected, and sorted out what it will send
     while data := await process.stdout.read(1 << 18):
         size += len(data)
     await process.wait()

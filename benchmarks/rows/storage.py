@@ -23,7 +23,7 @@ WHERE c.relnamespace = 'public'::regnamespace AND c.relkind IN ('r', 'i')
 
 async def measure(bench: Bench) -> list[Figure]:
     """Turns of many conversations at once, as their events lie on disk then."""
-    turns, tokens = (4, 20) if bench.small else (100, 1000)
+    turns, tokens = (4, 20) if bench.small else (20, 1000)
     async with (
         upstream() as provider,
         bench.database() as database,

@@ -1,8 +1,9 @@
 """Turns at once, 50 chunks a second each, from a local upstream, each with one subscriber.
 
-How many until the p99 from chunk to subscriber passes 25 ms: with the subscribers on the
-node that runs the turns, then on another, and through a bare proxy of the same SDK. All
-take each step of the ladder in the same minute; whoever misses it, twice, is out.
+How many until the p99 from chunk to subscriber passes 25 ms (in the middle one of
+half-seconds, by their p99): with the subscribers on the node that runs the turns, then on
+another, and through a bare proxy of the same SDK. All take each step of the ladder in the
+same minute; whoever misses it, twice, is out.
 """
 
 from __future__ import annotations
@@ -38,7 +39,7 @@ class Size(Struct, frozen=True):
     seconds: float
 
 
-FULL = Size(ladder=LADDER, seconds=3.0)
+FULL = Size(ladder=LADDER, seconds=3.5)
 SMALL = Size(ladder=(2,), seconds=0.3)
 
 
@@ -48,6 +49,7 @@ class Step(Struct, frozen=True):
     turns: int
     p50: float
     p99: float
+    p99_of_all: float
     whole: float
     server: float
     database: float
@@ -130,6 +132,7 @@ async def _step(
         turns=turns,
         p50=seen["p50"] or passed,
         p99=seen["p99"] or passed,
+        p99_of_all=seen["p99_of_all"] or passed,
         whole=chunks / (turns * RATE * passed),
         server=server / chunks,
         database=database / chunks,
@@ -219,6 +222,7 @@ def _figure(ours: Contender, proxy: Contender) -> Figure:
 
 def _told(step: Step) -> str:
     return (
-        f"{step.turns} turns: p50 {ms(step.p50)}, p99 {ms(step.p99)}, {step.whole:.0%} of the "
+        f"{step.turns} turns: p50 {ms(step.p50)}, p99 {ms(step.p99)} "
+        f"({ms(step.p99_of_all)} with stalls), {step.whole:.0%} of the "
         f"chunks, {us(step.server)} + {us(step.database)} a chunk"
     )
