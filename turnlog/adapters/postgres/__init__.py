@@ -10,6 +10,7 @@ from msgspec import Struct
 from turnlog.adapters.postgres.blobs import PostgresBlobs
 from turnlog.adapters.postgres.connections import open_connections
 from turnlog.adapters.postgres.hints import PostgresHints
+from turnlog.adapters.postgres.lanes import open_lanes
 from turnlog.adapters.postgres.migrate import SchemaRefused, migrate
 from turnlog.adapters.postgres.nodes import PostgresNodes
 from turnlog.adapters.postgres.records import PostgresRecords
@@ -40,7 +41,7 @@ async def open_postgres(
     long to wait for a connection, and for an answer.
     """
     async with (
-        open_connections(url, size=writers, patience=patience) as writing,
+        open_lanes(url, number=writers, patience=patience) as writing,
         # A plan that was made for an empty table, or for a rare tag, must not be kept.
         open_connections(
             url, size=readers, patience=patience, plans="force_custom_plan"
