@@ -5,21 +5,24 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import asyncpg
 import pytest
+from structlog.testing import capture_logs
 
 from turnlog.adapters.embedded import (
     EmbeddedPostgresFailed,
     cluster,
     embedded_postgres,
     running_postgres,
+    watching,
 )
 from turnlog.adapters.embedded.postmaster import Postmaster, find_postmaster
 
+PATIENCE = 60.0  # seconds; nothing here takes so long unless it fails
 USE_AND_WAIT = """
 import sys, pathlib
 from turnlog.adapters.embedded import running_postgres
@@ -54,6 +57,37 @@ async def test_what_was_written_survives_the_killing_of_the_server(data_dir: Pat
         await write(url, "kept")
         kill(data_dir)
     async with embedded_postgres(data_dir) as url:
+        assert await read(url) == ["kept"]
+
+
+async def test_a_server_that_ends_is_started_again_under_its_users(
+    data_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(watching, "WATCH_SECONDS", 0.01)
+    async with embedded_postgres(data_dir) as url, embedded_postgres(data_dir) as second:
+        await write(url, "kept")
+        for end in (kill, quit_fast):
+            before = postmaster_of(data_dir)
+            end(data_dir)
+            await until(lambda: is_there(data_dir))
+            assert postmaster_of(data_dir) != before
+            assert await read(second) == ["kept"]
+    assert postmaster_of(data_dir) is None
+
+
+async def test_a_server_that_cannot_be_started_again_is_tried_until_it_can(
+    data_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(watching, "WATCH_SECONDS", 0.01)
+    async with embedded_postgres(data_dir) as url:
+        await write(url, "kept")
+        control = data_dir / "postgres" / "global" / "pg_control"
+        with capture_logs() as told:
+            away = control.rename(control.with_name("pg_control.away"))
+            kill(data_dir)
+            await until(lambda: "embedded_postgres.not_started" in {one["event"] for one in told})
+        away.rename(control)
+        await until(lambda: is_there(data_dir))
         assert await read(url) == ["kept"]
 
 
@@ -182,6 +216,32 @@ def kill(data_dir: Path) -> None:
     os.kill(postmaster.pid, signal.SIGKILL)
     while postmaster_of(data_dir) is not None:
         pass
+
+
+def quit_fast(data_dir: Path) -> None:
+    """End it as its owner would."""
+    postmaster = postmaster_of(data_dir)
+    assert postmaster is not None
+    os.kill(postmaster.pid, signal.SIGINT)
+    while postmaster_of(data_dir) == postmaster:
+        pass
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    """Let other threads and processes go on until it is so."""
+
+    def wait() -> None:
+        while not condition():
+            pass
+
+    async with asyncio.timeout(PATIENCE):
+        await asyncio.to_thread(wait)
+
+
+def is_there(data_dir: Path) -> bool:
+    """Whether somebody has started it."""
+    postmaster = postmaster_of(data_dir)
+    return postmaster is not None and postmaster.ready
 
 
 async def write(url: str, text: str) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from uuid import UUID
 
+from tests.domain.waiting import Waiting
 from turnlog.domain import events
 from turnlog.domain.events import Fact
 
@@ -28,6 +29,7 @@ class Auditor:
         self._said: set[int] = set()
         self._runs: Counter[tuple[str, int]] = Counter()
         self._run_items: set[int] = set()
+        self._waiting = Waiting()
 
     def hear(self, offset: int, fact: Fact) -> None:
         """The event is in the log."""
@@ -37,11 +39,13 @@ class Auditor:
             assert turn_id in self.queued or isinstance(fact, events.TurnQueued)
         self._hear_of_items(offset, fact)
         self._hear_of_turns(fact)
+        self._waiting.hear(fact)
 
     def executed(self, item: int, call_id: str, repeatable: bool, attempt: int) -> None:
         """A node has started the tool."""
         assert item in self._turn_of, "a tool runs only once its call is in the log"
         assert item not in self._items, "and whole"
+        self._waiting.executed(item)
         self._run_items.add(item)
         self._runs[call_id, attempt if repeatable else 0] += 1
         assert self._runs[call_id, attempt if repeatable else 0] == 1

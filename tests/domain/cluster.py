@@ -11,17 +11,34 @@ from msgspec.structs import replace
 
 from tests.domain import ask
 from tests.domain.auditor import Auditor
-from turnlog.domain.commands import Command, CompleteStep, ResumeTurn, RetryStep, RunnerCommand
+from turnlog.domain.commands import (
+    Command,
+    CompleteStep,
+    DecideCalls,
+    ExpireTurn,
+    ProvideResults,
+    RestTurn,
+    ResumeTurn,
+    RetryStep,
+    RunnerCommand,
+)
 from turnlog.domain.commands import StartStep as Begin
 from turnlog.domain.conversation import Conversation, evolve
 from turnlog.domain.decisions import decide
-from turnlog.domain.errors import ConversationBusy, TurnSuperseded
+from turnlog.domain.errors import CallNotOpen, ConversationBusy, TurnSuperseded
 from turnlog.domain.events import Fact
 from turnlog.domain.turn import OpenCall, RunningTurn
-from turnlog.domain.values import Usage
+from turnlog.domain.values import Usage, Verdict, timestamp
 
-TOOLS = ("shell", "readFile")
-REPEATABLE = frozenset({"readFile"})
+# Where the calls of each tool run, and what that takes.
+TOOLS: dict[str, dict[str, Any]] = {
+    "shell": {},
+    "readFile": {"repeatable": True},
+    "weather": {"runs_on": "client"},
+    "deploy": {"approval": "required"},
+    "book": {"runs_on": "client", "approval": "required"},
+}
+REPEATABLE = frozenset(name for name, terms in TOOLS.items() if "repeatable" in terms)
 MAX_STEPS = 4
 
 
@@ -42,6 +59,12 @@ class Log:
             assert turn is not None, "what is not running has no owner"
             assert (turn.turn_id, turn.attempt) == (command.turn_id, command.attempt)
             assert isinstance(command, ResumeTurn) or turn.node == node
+            assert not turn.resting, "nobody speaks for a turn that rests"
+        if isinstance(command, ExpireTurn):
+            assert turn is not None, "it rests"
+            assert turn.resting
+            assert turn.expires_at is not None
+            assert turn.expires_at <= timestamp(command.at)
         for fact in flight.facts:
             self.facts.append(fact)
             self.state = evolve(self.state, fact)
@@ -49,6 +72,12 @@ class Log:
         assert self.state.offset == len(self.facts)
         if isinstance(command, ResumeTurn) and self.state.running is not None:
             assert self.state.running.node == node, "who claims a turn goes on with it"
+        after = self.state.running
+        if turn is not None and after is not None and after.turn_id == turn.turn_id:
+            woken = turn.resting and not after.resting
+            assert not woken or isinstance(command, ProvideResults | DecideCalls)
+            assert not woken or (after.node, after.attempt) == (node, turn.attempt + 1)
+        assert after is None or (after.node == "") == after.resting, "that is nobody's, no other"
         return True
 
 
@@ -95,9 +124,12 @@ class Node:
         if not self.state.offset:
             self.look()
         while True:
+            command = replace(command, at=self._clock())
+            if isinstance(command, RestTurn | ProvideResults | DecideCalls):
+                command = replace(command, expires_at=command.at + ask.PATIENCE)
             try:
-                facts = decide(replace(command, at=self._clock()), self.state)
-            except (TurnSuperseded, ConversationBusy):
+                facts = decide(command, self.state)
+            except (TurnSuperseded, ConversationBusy, CallNotOpen):
                 facts = []
             if facts:
                 self.flight = Flight(command, self.state.offset, facts)
@@ -145,23 +177,24 @@ class Node:
             new = len(turn.step_items)
             complete: list[Command] = [
                 ask.complete_item(
-                    number,
-                    repeatable=turn.items[turn.step_items[number]].name in REPEATABLE,
-                    **mine,
+                    number, **mine, **TOOLS.get(turn.items[turn.step_items[number]].name, {})
                 )
                 for number in numbers
             ]
             return self._one_of(
                 *[*complete, ask.complete_step(cost, **mine)] * 3,
                 ask.start_item(new, "message", **mine),
-                *[ask.start_item(new, "tool_call", name, **mine) for name in TOOLS] * 2,
+                *(ask.start_item(new, "tool_call", name, **mine) for name in TOOLS),
                 *(ask.append_text(text, number, **mine) for number in numbers),
                 ask.retry_step(usage=cost, **mine),
             )
+        if turn.calls and len(turn.wanted) == len(turn.calls):
+            return self._one_of(ask.rest(**mine))
         if turn.calls:
             return [
                 deed
                 for item, call in turn.calls.items()
+                if call.wants is None
                 for deed in self._deeds_of(item, call, turn, runner, text)
             ]
         if turn.step >= MAX_STEPS:
@@ -196,6 +229,27 @@ class Node:
             self.runner = None
         elif runner is None or (runner.turn_id, runner.attempt) != (turn.turn_id, turn.attempt):
             self.runner = Runner(turn.turn_id, turn.attempt)
+
+
+def answer(turn: RunningTurn, number: int, node: str) -> Command | None:
+    """An answer to one of the calls that wait, or to all of a kind; None where none waits."""
+    if not turn.wanted:
+        return None
+    chosen = turn.wanted[number % len(turn.wanted)]
+    others = [call for call in turn.wanted if call.kind == chosen.kind and call != chosen]
+    answered = [chosen, *(others if number % 3 == 0 else [])]
+    if chosen.kind == "result":
+        results = [ask.result(call.call_id, "r" * (number % 3)) for call in answered]
+        return ask.provide(*results, turn=turn.turn_id, node=node)
+    verdicts = [_VERDICTS[(number + place) % len(_VERDICTS)] for place in range(len(answered))]
+    decisions = [
+        ask.decision(call.call_id, verdict)
+        for call, verdict in zip(answered, verdicts, strict=True)
+    ]
+    return ask.decide_calls(*decisions, turn=turn.turn_id, node=node)
+
+
+_VERDICTS: tuple[Verdict, ...] = ("allow", "deny", "allow", "allowForTurn")
 
 
 def claim(turn: RunningTurn, node: str) -> ResumeTurn:

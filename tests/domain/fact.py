@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any
 from uuid import UUID
 
-from tests.domain.ask import CONVERSATION, MODEL, NO_USAGE, NOW, TURN, USAGE, said
+from tests.domain.ask import CONVERSATION, MODEL, NO_USAGE, NOW, PATIENCE, TURN, USAGE, said
 from turnlog.domain import events
 from turnlog.domain.events import Fact
-from turnlog.domain.values import StopReason, ToolCallStatus, TurnError, Usage, timestamp
+from turnlog.domain.values import StopReason, ToolCallStatus, TurnError, Usage, Wanted, timestamp
 
 AT = timestamp(NOW)
 OVERLOADED = TurnError(code="overloaded", message="Try later.", retryable=True, provider="openai")
@@ -98,6 +98,32 @@ def call_completed(
         output=output,
         duration_ms=duration_ms,
         **members,
+    )
+
+
+def call_approved(
+    item: int, by: str = "alice", reason: str | None = None, **members: Any
+) -> events.ToolCallApproved:
+    return events.ToolCallApproved(
+        at=AT, turn_id=TURN, item=item, call_id=f"call_{item}", by=by, reason=reason, **members
+    )
+
+
+def call_denied(item: int, by: str = "alice", reason: str | None = None) -> events.ToolCallDenied:
+    return events.ToolCallDenied(
+        at=AT, turn_id=TURN, item=item, call_id=f"call_{item}", by=by, reason=reason
+    )
+
+
+def wanted(item: int, kind: Wanted) -> events.WantedCall:
+    return events.WantedCall(item=item, call_id=f"call_{item}", kind=kind)
+
+
+def turn_requires_action(
+    *calls: events.WantedCall, expires_at: int = NOW + PATIENCE
+) -> events.TurnRequiresAction:
+    return events.TurnRequiresAction(
+        at=AT, turn_id=TURN, calls=calls, expires_at=timestamp(expires_at)
     )
 
 

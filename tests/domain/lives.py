@@ -9,6 +9,7 @@ from msgspec import Struct
 
 from tests.domain import ask
 from tests.domain.moves import Move, deed
+from turnlog.domain.commands import Command
 from turnlog.domain.conversation import Conversation, evolve
 from turnlog.domain.decisions import decide
 from turnlog.domain.errors import TurnlogError
@@ -41,15 +42,39 @@ def lives() -> st.SearchStrategy[Life]:
         lag=st.integers(-3, 5),
     )
     short, long = st.lists(moves, max_size=10), st.lists(moves, min_size=40, max_size=60)
-    return (short | long | long).map(live)
+    from_nothing, from_a_rest = (short | long | long).map(live), (short | long).map(live_on)
+    return from_nothing | from_nothing | from_a_rest
 
 
-def live(moves: Sequence[Move]) -> Life:
+def live_on(moves: Sequence[Move]) -> Life:
+    """A life that goes on from where a turn rests."""
+    return live(moves, _TO_REST)
+
+
+_CALLS = ("tool", "tool", "other", "third")
+_TO_REST: tuple[Command, ...] = (
+    ask.submit(),
+    ask.start_step(),
+    *(ask.start_item(number, "tool_call", name) for number, name in enumerate(_CALLS)),
+    ask.complete_item(0, approval="required"),
+    ask.complete_item(1, approval="required"),
+    ask.complete_item(2, runs_on="client"),
+    ask.complete_item(3, runs_on="client", approval="required"),
+    ask.complete_step(stop_reason="tool_use"),
+    ask.rest(),
+)
+
+
+def live(moves: Sequence[Move], before: Sequence[Command] = ()) -> Life:
     """The life that comes of some moves; what is refused leaves nothing."""
     now = ask.NOW
-    log = [Written(made, 0) for made in decide(ask.create(), Conversation())]
-    state = evolve(Conversation(), log[0].fact)
-    for number, move in enumerate(moves, start=1):
+    log: list[Written] = []
+    state = Conversation()
+    for number, command in enumerate([ask.create(), *before]):
+        for fact in decide(command, state):
+            log.append(Written(fact, number))
+            state = evolve(state, fact)
+    for number, move in enumerate(moves, start=len(before) + 1):
         now += move.lag
         for made in _made(move, state, now, number):
             log.append(Written(made, number))

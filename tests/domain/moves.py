@@ -13,9 +13,19 @@ from turnlog.domain.commands import Command
 from turnlog.domain.conversation import Conversation
 from turnlog.domain.identity import turn_id_in
 from turnlog.domain.turn import RunningTurn
-from turnlog.domain.values import Usage
+from turnlog.domain.values import Usage, microseconds_of
 
 Options = Iterator[tuple[int, Command | None]]
+
+TOOLS = ("tool", "other")
+# Where a call runs, and what that takes.
+TERMS: tuple[dict[str, Any], ...] = (
+    {},
+    {"runs_on": "client"},
+    {"approval": "required"},
+    {"approval": "required"},
+    {"runs_on": "client", "approval": "required"},
+)
 
 
 class Move(Struct, frozen=True):
@@ -50,7 +60,11 @@ def _options(move: Move, state: Conversation, now: int, number: int) -> Options:
     for turn in state.queue:
         yield 2, replace(ask.cancel(turn.turn_id), at=now)
     if state.running is not None:
-        yield from _of_the_runner(move, state.running, now)
+        if state.running.resting:
+            yield from _too_late(move, state.running, now)
+        else:
+            yield from _of_the_runner(move, state.running, now)
+        yield from _of_who_answers(move, state.running, now)
         yield from _of_another_node(move, state.running, now)
     yield 1, replace(ask.delete(), at=now)
 
@@ -66,18 +80,22 @@ def _of_the_runner(move: Move, turn: RunningTurn, now: int) -> Options:
         item = len(turn.step_items)
         yield 12, ask.start_item(item, "thinking", **runner)
         yield 12, ask.start_item(item, "message", **runner)
-        yield 20, ask.start_item(item, "tool_call", "tool", **runner)
-        yield 12, ask.complete_step(usage, **runner)
+        yield 20, ask.start_item(item, "tool_call", TOOLS[move.choice % len(TOOLS)], **runner)
+        yield 20 if turn.calls else 12, ask.complete_step(usage, **runner)
         yield 6, ask.retry_step(usage=usage, **runner)
     elif not turn.calls:
         yield 60, ask.start_step(**runner)
     for number, offset in enumerate(turn.step_items):
         if offset in turn.items:
             yield 30, ask.append_text(move.text, number, **runner)
-            yield 15, ask.complete_item(number, {"id": move.text}, **runner)
+            terms = TERMS[(move.choice // 7) % len(TERMS)]
+            yield 25, ask.complete_item(number, {"id": move.text}, **runner, **terms)
     for call in turn.calls.values():
-        yield 15, ask.append_output(call.call_id, move.text, **runner)
-        yield 10, ask.complete_call(call.call_id, **runner)
+        yield 1 if call.wants else 15, ask.append_output(call.call_id, move.text, **runner)
+        yield 1 if call.wants else 10, ask.complete_call(call.call_id, **runner)
+    if turn.calls and not turn.in_step:
+        all_wait = len(turn.wanted) == len(turn.calls)
+        yield 100 if all_wait else 1, ask.rest(**runner)
     for blunder in _blunders(move, turn, runner):
         yield 1, blunder
 
@@ -97,6 +115,53 @@ def _blunders(move: Move, turn: RunningTurn, runner: dict[str, Any]) -> Iterator
     yield ask.retry_step(**runner | {"attempt": turn.attempt - 1})
     yield ask.resume(turn.attempt - 1, turn.turn_id)
     yield ask.cancel(ask.THIRD)
+
+
+def _too_late(move: Move, turn: RunningTurn, now: int) -> Options:
+    """What whoever ran a turn might still say of it while it rests."""
+    runner: dict[str, Any] = {"at": now, "turn_id": turn.turn_id, "attempt": turn.attempt}
+    yield 2, ask.start_step(**runner)
+    yield 2, ask.complete_turn(**runner)
+    yield 2, ask.fail_turn(fact.OVERLOADED, **runner)
+    yield 2, ask.rest(**runner)
+    for call in turn.calls.values():
+        yield 1, ask.append_output(call.call_id, move.text, **runner)
+        yield 1, ask.complete_call(call.call_id, **runner)
+
+
+def _of_who_answers(move: Move, turn: RunningTurn, now: int) -> Options:
+    """Results and decisions: of one call, of all, and of such as do not wait for that."""
+    on: dict[str, Any] = {"turn": turn.turn_id}
+    results = [call.call_id for call in turn.wanted if call.kind == "result"]
+    approvals = [call.call_id for call in turn.wanted if call.kind == "approval"]
+    given: list[Command] = [
+        ask.provide(*(ask.result(call, move.text) for call in calls), **on)
+        for calls in _some_of(results)
+    ]
+    edited = '{"edited":true}' if len(move.text) % 2 else None
+    given += [
+        ask.decide_calls(
+            ask.decision(calls[0], "allowForTurn" if len(move.text) % 3 else "allow", None, edited),
+            *(ask.decision(call, "deny", move.text or None) for call in calls[1:]),
+            **on,
+        )
+        for calls in (*_some_of(approvals), *_some_of(approvals[::-1]))
+    ]
+    given += [ask.decide_calls(ask.decision(call, "deny"), **on) for call in approvals]
+    for answer in given:
+        yield 20 if turn.resting else 3, replace(answer, at=now)
+    for call in [*turn.calls.values()][:2]:
+        yield 1, replace(ask.provide(ask.result(call.call_id, move.text), **on), at=now)
+        yield 1, replace(ask.decide_calls(ask.decision(call.call_id), **on), at=now)
+    yield 1, replace(ask.provide(ask.result("call_0"), **on), at=now)
+    yield 1, replace(ask.expire(now, turn.turn_id), at=now)
+    if turn.expires_at is not None:
+        yield 2, ask.expire(microseconds_of(turn.expires_at), turn.turn_id)
+
+
+def _some_of(calls: list[str]) -> list[list[str]]:
+    """The first one, and all of them."""
+    return [calls[:1], calls] if len(calls) > 1 else [calls] if calls else []
 
 
 def _of_another_node(move: Move, turn: RunningTurn, now: int) -> Options:

@@ -7,9 +7,10 @@ from itertools import count
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
+from msgspec.structs import replace
 
 from tests.domain import ask
-from tests.domain.cluster import MAX_STEPS, Log, Node, claim
+from tests.domain.cluster import MAX_STEPS, Log, Node, answer, claim
 from turnlog.domain.commands import Command
 from turnlog.domain.identity import turn_id_in
 from turnlog.domain.takeover import MAX_FRUITLESS
@@ -34,6 +35,7 @@ class Ownership(RuleBasedStateMachine):
         self.nodes: list[Node] = []
         self.gone: list[Node] = []
         self.rows: list[RunningTurn] = []
+        self.asked: list[RunningTurn] = []
 
     @initialize()
     def a_turn_begins(self) -> None:
@@ -55,7 +57,53 @@ class Ownership(RuleBasedStateMachine):
         """One of the last that were queued, whatever has become of it."""
         turns = sorted(self.log.auditor.queued)[-3:]
         if node := self.free(number):
-            self.sends(node, ask.cancel(turns[which % len(turns)]), at_once)
+            cancel = replace(ask.cancel(turns[which % len(turns)]), node=node.name)
+            self.sends(node, cancel, at_once)
+
+    # ---------------------------------------------------- what those who are asked do
+
+    @rule(number=numbers, which=numbers, at_once=mostly)
+    def a_call_is_answered(self, number: int, which: int, at_once: bool) -> None:
+        """By any node; perhaps for the second time, since who answers may not know."""
+        turn = self.log.state.running
+        if turn is not None and turn.wanted:
+            self.asked.append(turn)
+        if self.asked and (node := self.free(number)):
+            rows = self.asked[-2:]
+            given = answer(rows[which % len(rows)], which, node.name)
+            if given is not None:
+                self.sends(node, given, at_once)
+
+    @rule(deeds=deeds, one=numbers, other=numbers, which=numbers, last_first=st.booleans())
+    def two_answer_at_once(
+        self, deeds: list[int], one: int, other: int, which: int, last_first: bool
+    ) -> None:
+        """Each by another node, which knows the log as it was before the other's answer."""
+        self.the_owner_works(deeds, "a")
+        turn = self.log.state.running
+        first, second = self.free(one), self.free(other)
+        if turn is None or first is None or second is None or first is second:
+            return
+        if (given := answer(turn, which, first.name)) is None:
+            return
+        pair = [(first, given), (second, answer(turn, which + other, second.name))]
+        for node, _ in pair:
+            node.look()
+        for node, command in pair:
+            assert command is not None
+            node.ask(command)
+        for node, _ in reversed(pair) if last_first else pair:
+            self.settles(node)
+
+    @rule(number=numbers, deeds=deeds, late=st.booleans(), at_once=mostly)
+    def nobody_answers(self, number: int, deeds: list[int], late: bool, at_once: bool) -> None:
+        """A node finds that the turn has rested for too long; so it has, or not yet."""
+        self.the_owner_works(deeds, "a")
+        turn = self.log.state.running
+        if turn is not None and (node := self.free(number)):
+            if late:
+                self.time = count(next(self.time) + ask.PATIENCE)
+            self.sends(node, ask.expire(turn=turn.turn_id, node=node.name), at_once)
 
     # --------------------------------------------------------- what nodes do
 
@@ -65,6 +113,8 @@ class Ownership(RuleBasedStateMachine):
         turn = self.log.state.running
         if turn is None:
             self.a_message_is_submitted(deeds[0], "enqueue", at_once=True)
+        elif turn.resting:
+            self.a_call_is_answered(deeds[0], deeds[1], at_once=True)
         elif self.owner is None and (claimer := self.free(deeds[0])):
             self.sends(claimer, claim(turn, claimer.name))
         for deed in deeds:
@@ -150,6 +200,10 @@ class Ownership(RuleBasedStateMachine):
                 break
             if survivor.flight is not None:
                 survivor.settle()
+            elif turn is not None and turn.resting:
+                given = answer(turn, round, survivor.name)
+                assert given is not None
+                survivor.ask(given)
             elif turn is not None and turn.node != survivor.name:
                 survivor.ask(claim(turn, survivor.name))
             else:

@@ -10,6 +10,7 @@ from msgspec.structs import replace
 
 from tests.domain.given import fold
 from tests.domain.lives import Life, lives
+from tests.domain.waiting import Waiting
 from turnlog.domain import events
 from turnlog.domain.codec import decode, encode
 from turnlog.domain.conversation import Conversation, evolve
@@ -205,6 +206,32 @@ def test_a_cancelled_turn_was_asked_to_stop(life: Life) -> None:
             asked[fact.turn_id] = fact
         if isinstance(fact, events.TurnCancelled) and not deleted:
             assert (fact.by, fact.reason) == (asked[fact.turn_id].by, asked[fact.turn_id].reason)
+
+
+@given(lives())
+@examined
+def test_calls_wait_for_what_they_want_and_turns_for_their_calls(life: Life) -> None:
+    waiting = Waiting()
+    for _, fact in life.facts:
+        waiting.hear(fact)
+
+
+@given(lives())
+@examined
+def test_a_turn_that_rests_is_nobodys_and_all_its_calls_wait(life: Life) -> None:
+    state, told = Conversation(), set[events.WantedCall]()
+    for entry, following in zip(life.log, (*life.log[1:], None), strict=True):
+        state = evolve(state, entry.fact)
+        turn = state.running
+        if isinstance(entry.fact, events.TurnRequiresAction):
+            told = set(entry.fact.calls)
+        whole = following is None or following.append != entry.append
+        if whole and turn is not None and turn.resting:
+            assert turn.node == ""
+            assert turn.expires_at is not None
+            assert turn.calls
+            assert [call.item for call in turn.wanted] == list(turn.calls)
+            assert told >= set(turn.wanted), "and whoever follows the log knows for what"
 
 
 @given(lives())

@@ -30,6 +30,7 @@ QUIET_SECONDS = 0.5
 LONG = 32 * MB  # more than the kernel keeps for one that does not read
 STUCK = 60
 VANISHING = 1000
+BEGUN = b":keepalive\n\n"
 OWN_FILES = 50  # its connections to the database come and go
 AT_ONCE = 100  # as many as fit into the queue of a listening socket
 FILES = 2 * VANISHING + 500
@@ -68,6 +69,7 @@ class Subscriber:
         self._socket = socket.socket()
         self._socket.setblocking(False)
         self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        self._begun = b""
 
     async def subscribe(self, api: str, conversation: str, after: str = "latest") -> None:
         """The stream has begun when this returns."""
@@ -78,14 +80,17 @@ class Subscriber:
         await loop.sock_connect(self._socket, (url.hostname, url.port))
         await loop.sock_sendall(self._socket, asked.encode())
         seen = b""
-        while not seen.endswith(b":keepalive\n\n"):
+        while BEGUN not in seen:
             received = await loop.sock_recv(self._socket, 1024)
             assert received, seen
             seen += received
+        # What is past may come along with the first word.
+        self._begun = seen.partition(BEGUN)[2]
 
     async def turn(self) -> list[Frame]:
         """Read on, to the end of a turn."""
         reader, writer = await asyncio.open_connection(sock=self._socket, limit=MB)
+        reader.feed_data(self._begun)
         seen: list[Frame] = []
         async for frame in frames(reader):
             seen.append(frame)

@@ -12,9 +12,13 @@ import msgspec
 from aiohttp.test_utils import TestClient
 from msgspec import Struct
 from multidict import CIMultiDictProxy
+from yarl import URL
 
+from tests.receiver import Inbox
 from turnlog.adapters.demo import DemoModel
 from turnlog.adapters.memory import MemoryBlobs, MemoryHints, MemoryStore
+from turnlog.adapters.memory_checkpoints import MemoryCheckpoints
+from turnlog.adapters.memory_webhooks import MemoryWebhooks
 from turnlog.adapters.postgres import Postgres
 from turnlog.adapters.processes import is_alive, this_process
 from turnlog.domain.ports import Tool
@@ -61,13 +65,17 @@ def node_in_memory(tools: Sequence[Tool] = ()) -> Node:
 def memory_ports() -> Ports:
     """An empty store, for any number of nodes."""
     store = MemoryStore()
+    checkpoints = MemoryCheckpoints(store)
     return {
         "store": store,
         "views": store,
         "nodes": store,
         "records": store,
+        "checkpoints": checkpoints,
+        "generations": checkpoints,
         "blobs": MemoryBlobs(),
         "hints": MemoryHints(),
+        "webhooks": MemoryWebhooks(store),
     }
 
 
@@ -105,6 +113,7 @@ def node_on(ports: Ports, tools: Sequence[Tool] = ()) -> Node:
         clock=Ticks(),
         models=models,
         tools={tool.spec.name: tool for tool in tools},
+        webhook_sender=Inbox(),
         process=this_process(),
         is_alive=is_alive,
         **ports,
@@ -138,9 +147,9 @@ class Api:
         self.client = client
         self.node = node
 
-    async def ask(self, method: str, path: str, **options: Any) -> Answer:
+    async def ask(self, method: str, path: str | URL, **options: Any) -> Answer:
         """One request, and its answer in full."""
-        if not path.startswith("/api/"):
+        if isinstance(path, str) and not path.startswith("/api/"):
             path = f"/api/v1{path}"
         async with (
             asyncio.timeout(PATIENCE),
@@ -151,7 +160,7 @@ class Api:
             json = await response.json(content_type=None) if is_json and body else None
             return Answer(response.status, response.headers, body, json)
 
-    async def get(self, path: str, **options: Any) -> Answer:
+    async def get(self, path: str | URL, **options: Any) -> Answer:
         return await self.ask("GET", path, **options)
 
     async def post(self, path: str, json: Any, headers: Mapping[str, str] = {}) -> Answer:

@@ -357,3 +357,36 @@ async def test_a_header_of_nonsense_is_no_defect(
 
     assert answer.startswith(b"HTTP/1.1 4")
     assert await api.node.heads() == before
+
+
+@pytest.mark.parametrize("value", [b"\xff", b"\xed\xa0\x80", b"application/\xe9", b"7\xff"])
+@pytest.mark.parametrize(
+    ("header", "status"), [("Last-Event-ID", 400), ("Content-Type", 415), ("Idempotency-Key", 400)]
+)
+async def test_a_header_that_is_no_utf8_is_told_in_an_answer_that_is(
+    api: Api, here: str, header: str, status: int, value: bytes
+) -> None:
+    method, path = ("GET", "events") if header == "Last-Event-ID" else ("POST", "messages")
+    with capture_logs() as told:
+        answer = await raw(
+            api,
+            f"{method} /api/v1/conversations/{here}/{path} HTTP/1.1\r\nHost: localhost\r\n".encode()
+            + b"%b: %b\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
+            % (header.encode(), value),
+        )
+
+    head, _, body = answer.partition(b"\r\n\r\n")
+    assert head.startswith(b"HTTP/1.1 %d " % status)
+    assert json.loads(body)["error"]["message"]
+    assert [each for each in told if each["log_level"] == "error"] == []
+
+
+async def test_a_probe_that_speaks_http_1_0_need_not_name_a_host(api: Api) -> None:
+    assert (await raw(api, b"GET /health HTTP/1.0\r\n\r\n")).startswith(b"HTTP/1.0 200 ")
+
+
+@pytest.mark.parametrize("host", [b"", b"example.org", b"127.0.0.1.example.org"])
+async def test_a_foreign_host_is_refused_over_http_1_0_too(api: Api, host: bytes) -> None:
+    answer = await raw(api, b"GET /health HTTP/1.0\r\nHost: %b\r\n\r\n" % host)
+
+    assert answer.startswith(b"HTTP/1.0 403 ")

@@ -8,7 +8,7 @@ from pytest_aiohttp import AiohttpClient
 
 from tests.http.server import DEMO, Api, node_in_memory
 from turnlog import __version__
-from turnlog.adapters.tools import reading_tools
+from turnlog.adapters.tools import Workspace, reading_tools, writing_tools
 from turnlog.domain.errors import StoreUnavailable
 from turnlog.http.app import make_app
 
@@ -71,14 +71,21 @@ async def test_without_a_workspace_there_are_no_tools(api: Api) -> None:
 @pytest.fixture
 async def tooled(aiohttp_client: AiohttpClient, tmp_path: str) -> Api:
     """A server with a workspace."""
-    node = node_in_memory(reading_tools(tmp_path))
+    workspace = Workspace(tmp_path)
+    node = node_in_memory((*reading_tools(workspace), *writing_tools(workspace)))
     return Api(await aiohttp_client(TestServer(make_app(node.turnlog))), node)
 
 
 async def test_with_a_workspace_its_tools_are_listed_with_their_schemas(tooled: Api) -> None:
     listed = (await tooled.get("/tools")).json["tools"]
 
-    assert [each["name"] for each in listed] == ["readFile", "listFiles", "searchFiles"]
+    assert [each["name"] for each in listed] == [
+        "readFile",
+        "listFiles",
+        "searchFiles",
+        "writeFile",
+        "applyPatch",
+    ]
     assert listed[0]["type"] == "builtin"
     assert listed[0]["description"]
     assert listed[0]["parameters"]["type"] == "object"
@@ -91,6 +98,7 @@ async def test_with_a_workspace_its_tools_are_listed_with_their_schemas(tooled: 
         [{"type": "builtin", "name": "readFile"}],
         [{"type": "builtin", "name": "readFile", "approval": "never"}, "listFiles"],
         [{"type": "builtin", "name": "readFile", "approval": "always"}],
+        ["writeFile", {"type": "builtin", "name": "applyPatch"}],
         [],
         None,
     ],
@@ -104,10 +112,9 @@ async def test_tools_that_are_there_may_be_chosen(tooled: Api, tools: object) ->
 @pytest.mark.parametrize(
     ("tool", "code", "word"),
     [
-        ("fly", "UNKNOWN_TOOL", "readFile, listFiles, searchFiles"),
+        ("fly", "UNKNOWN_TOOL", "readFile, listFiles, searchFiles, writeFile, applyPatch"),
         ({"type": "builtin", "name": "fly"}, "UNKNOWN_TOOL", "fly"),
         ("shell", "NOT_AVAILABLE", "shell"),
-        ({"type": "builtin", "name": "writeFile"}, "NOT_AVAILABLE", "writeFile"),
         ({"type": "function", "name": "f!", "parameters": {}}, "VALIDATION_ERROR", "tools[0].name"),
         (
             {"type": "function", "name": "f\n", "parameters": {}},
@@ -136,3 +143,23 @@ async def test_a_tool_is_chosen_once(tooled: Api) -> None:
     answer = await tooled.post("/conversations", DEMO | {"tools": tools})
 
     assert (answer.status, answer.code) == (400, "VALIDATION_ERROR")
+
+
+@pytest.mark.parametrize(
+    ("parameters", "word"),
+    [
+        ({"type": "string"}, 'tools[1].parameters: at "type"'),
+        ({"properties": {"a": {"type": "strin"}}}, "strin"),
+        ({"properties": {"a": {"$ref": "https://example.com/a.json"}}}, "https://example.com"),
+        ({"properties": {"a": {"pattern": "("}}}, "pattern"),
+    ],
+)
+async def test_the_schema_of_a_function_has_to_be_one(
+    tooled: Api, parameters: object, word: str
+) -> None:
+    function = {"type": "function", "name": "f", "parameters": parameters}
+
+    answer = await tooled.post("/conversations", DEMO | {"tools": ["readFile", function]})
+
+    assert (answer.status, answer.code) == (400, "VALIDATION_ERROR")
+    assert word in answer.message

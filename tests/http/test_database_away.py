@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import shutil
 import tempfile
 from collections.abc import AsyncIterator, Iterator
@@ -91,10 +92,13 @@ async def everything_says_so(api: Api, conversation: Any, turn: Any) -> None:
             api.get("/conversations"),
             api.get(turn["statusUrl"]),
             api.get(f"{here}/events"),
+            api.get("/events"),
             api.get("/health?ready=1"),
         )
         streams = await asyncio.gather(
-            api.get(turn["streamUrl"]), api.get(f"{here}/events", headers=SSE)
+            api.get(turn["streamUrl"]),
+            api.get(f"{here}/events", headers=SSE),
+            api.get("/events", headers=SSE),
         )
         alive = await api.get("/health")
     for answer in answers:
@@ -125,6 +129,7 @@ async def test_a_database_that_is_stopped_and_comes_back(server: Server, api: Ap
     here = f"/conversations/{conversation['conversationId']}"
 
     reading = asyncio.create_task(read_as_browsers_do(api, f"{here}/events", turns=3))
+    feeding = asyncio.create_task(read_the_feed_as_browsers_do(api, conversation, 3))
 
     await server.stop()
     await everything_says_so(api, conversation, turn)
@@ -138,7 +143,9 @@ async def test_a_database_that_is_stopped_and_comes_back(server: Server, api: Ap
         assert (await api.ended(each))["result"]["content"] == content
     assert (await api.ended(turn))["attempt"] == 1
     async with asyncio.timeout(PATIENCE):
-        assert await reading == await api.topics(conversation)
+        topics = await api.topics(conversation)
+        assert await reading == topics
+        assert await feeding == list(range(1, len(topics) + 1))
 
 
 async def test_a_database_that_says_nothing_any_more_and_comes_back(
@@ -216,6 +223,24 @@ async def read_as_browsers_do(api: Api, path: str, turns: int) -> list[str]:
                         break
         await asyncio.sleep(0.05)
     return topics
+
+
+async def read_the_feed_as_browsers_do(api: Api, conversation: Any, turns: int) -> list[int]:
+    """The same from the feed, where others may turn up too; the offsets."""
+    path = f"/api/v1/events?conversation={conversation['conversationId']}"
+    offsets: list[int] = []
+    cursor: dict[str, str] = {}
+    while turns:
+        async with api.client.get(path, headers=SSE | cursor) as stream:
+            async for block in blocks(stream):
+                if "id" in block:
+                    cursor = {"Last-Event-ID": block["id"]}
+                    offsets.append(json.loads(block["data"])["offset"])
+                    turns -= block["event"] == "turn.completed"
+                    if not turns:
+                        break
+        await asyncio.sleep(0.05)
+    return offsets
 
 
 async def blocks(stream: ClientResponse) -> AsyncIterator[dict[str, str]]:

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 import structlog
 from structlog.testing import capture_logs
+from yarl import URL
 
 from tests.http.server import NOWHERE, Api
 from turnlog.domain import errors
@@ -34,6 +35,13 @@ async def test_an_error_is_a_problem_document_with_one_member_more(api: Api) -> 
             "requestId": "r-1",
         },
     }
+
+
+@pytest.mark.parametrize("path", ["/turns/a%20b", "/nothing/%C3%A9/%00", "/%ff"])
+async def test_what_an_error_is_about_is_named_as_a_uri(api: Api, path: str) -> None:
+    answer = await api.get(URL(f"/api/v1{path}", encoded=True))
+
+    assert answer.json["instance"] == f"/api/v1{path}"
 
 
 @pytest.mark.parametrize("path", ["/health", f"/turns/{NOWHERE}", "/nothing/here"])
@@ -95,9 +103,6 @@ async def test_where_nothing_is_nothing_is_found(api: Api, path: str) -> None:
     [
         ("POST", f"/conversations/{NOWHERE}/fork"),
         ("GET", "/usage"),
-        ("POST", "/webhooks"),
-        ("DELETE", "/webhooks/1"),
-        ("GET", "/events"),
         ("POST", "/stream-tickets"),
     ],
 )
@@ -219,4 +224,9 @@ def test_every_refusal_has_a_status_and_only_those_for_others_are_defects() -> N
         if status_of(kind.__new__(kind)) == HTTPStatus.INTERNAL_SERVER_ERROR
     }
 
-    assert defects == {errors.TurnSuperseded, errors.ModelFailed, errors.ToolFailed}
+    assert defects == {
+        errors.TurnSuperseded,
+        errors.ModelFailed,
+        errors.ToolFailed,
+        errors.DeliveryFailed,
+    }

@@ -103,4 +103,4 @@ async def asked_for(api: Api) -> int:
     """How many events there are that requests, and not turns, have made."""
     store = api.node.parts.store
     feeds = [await store.feed(bucket, after=0, limit=100_000) for bucket in range(store.buckets)]
-    return sum(entry.topic in ASKED_FOR for feed in feeds for _, _, entry in feed)
+    return sum(fed.entry.topic in ASKED_FOR for feed in feeds for fed in feed)

@@ -5,10 +5,14 @@ TABLE conversations WITH (fillfactor=80) -- The list of conversations. Written b
 TABLE feed_heads WITH (fillfactor=10) -- The position of the last event of each bucket. Written by turnlog/adapters/postgres/store.py.
 TABLE idempotency_records -- Answers to be given again. Written by turnlog/adapters/postgres/store.py.
 TABLE nodes WITH (fillfactor=50) -- A heartbeat for each node, by this server's clock. Written by turnlog/adapters/postgres/nodes.py.
+TABLE projection_checkpoints WITH (fillfactor=50) -- The position up to which a projection has taken a bucket in; at stopped_at stands an event that it cannot take in. Written by turnlog/adapters/postgres/checkpoints.py.
+TABLE projections -- Which generation of each projection's rows is read, and the number of the newest one. Written by turnlog/adapters/postgres/generations.py.
 TABLE schema_migrations -- The steps that were taken. Written by turnlog/adapters/postgres/migrate.py.
 TABLE settings -- What was chosen when this database was created. Written by turnlog/adapters/postgres/migrate.py.
 TABLE stored_events WITH (autovacuum_vacuum_insert_scale_factor=0.05, autovacuum_freeze_min_age=0, autovacuum_analyze_scale_factor=0.02) -- The log: originator_version is the offset, notification_id the position times the number of buckets plus the bucket, at in microseconds. Written by turnlog/adapters/postgres/store.py.
 TABLE turns WITH (fillfactor=80) -- Where each turn's events stand in its log, and who runs it. Written by turnlog/adapters/postgres/store.py.
+TABLE webhook_places WITH (fillfactor=50) -- How far each webhook has come, and who sends. Written by turnlog/adapters/postgres/webhooks.py.
+TABLE webhooks -- Addresses that events are sent to. Written by turnlog/adapters/postgres/webhooks.py.
 
 COLUMN blobs.conversation_id uuid NOT NULL
 COLUMN blobs.bucket smallint NOT NULL
@@ -44,6 +48,15 @@ COLUMN nodes.heartbeat_at timestamp with time zone NOT NULL
 COLUMN nodes.process bigint NOT NULL
 COLUMN nodes.node text NOT NULL
 COLUMN nodes.machine text NOT NULL
+COLUMN projection_checkpoints.position bigint NOT NULL
+COLUMN projection_checkpoints.stopped_at bigint
+COLUMN projection_checkpoints.generation integer NOT NULL
+COLUMN projection_checkpoints.bucket smallint NOT NULL
+COLUMN projection_checkpoints.projection text NOT NULL
+COLUMN projection_checkpoints.reason text
+COLUMN projections.generation integer NOT NULL
+COLUMN projections.newest integer NOT NULL
+COLUMN projections.projection text NOT NULL
 COLUMN schema_migrations.version integer NOT NULL
 COLUMN schema_migrations.name text NOT NULL
 COLUMN schema_migrations.checksum text NOT NULL
@@ -69,6 +82,22 @@ COLUMN turns.bucket smallint NOT NULL
 COLUMN turns.status text NOT NULL
 COLUMN turns.node text
 COLUMN turns.expires_at bigint
+COLUMN webhook_places.position bigint NOT NULL
+COLUMN webhook_places.failing_since timestamp with time zone
+COLUMN webhook_places.not_before timestamp with time zone NOT NULL
+COLUMN webhook_places.leased_until timestamp with time zone NOT NULL
+COLUMN webhook_places.webhook_id uuid NOT NULL
+COLUMN webhook_places.failures integer NOT NULL
+COLUMN webhook_places.bucket smallint NOT NULL
+COLUMN webhook_places.node text
+COLUMN webhook_places.last_error text
+COLUMN webhooks.created_at bigint NOT NULL
+COLUMN webhooks.webhook_id uuid NOT NULL
+COLUMN webhooks.tenant_id text NOT NULL
+COLUMN webhooks.url text NOT NULL
+COLUMN webhooks.types text[] NOT NULL
+COLUMN webhooks.secret text NOT NULL
+COLUMN webhooks.disabled text
 
 CREATE UNIQUE INDEX blobs_pkey ON public.blobs USING btree (bucket, conversation_id, sha256)
 CREATE UNIQUE INDEX conversation_heads_pkey ON public.conversation_heads USING btree (bucket, conversation_id)
@@ -82,6 +111,8 @@ CREATE UNIQUE INDEX feed_heads_pkey ON public.feed_heads USING btree (bucket)
 CREATE INDEX idempotency_records_by_age ON public.idempotency_records USING btree (bucket, recorded_at)
 CREATE UNIQUE INDEX idempotency_records_pkey ON public.idempotency_records USING btree (bucket, key)
 CREATE UNIQUE INDEX nodes_pkey ON public.nodes USING btree (node)
+CREATE UNIQUE INDEX projection_checkpoints_pkey ON public.projection_checkpoints USING btree (bucket, projection, generation)
+CREATE UNIQUE INDEX projections_pkey ON public.projections USING btree (projection)
 CREATE UNIQUE INDEX schema_migrations_pkey ON public.schema_migrations USING btree (version)
 CREATE UNIQUE INDEX settings_pkey ON public.settings USING btree (name)
 CREATE INDEX stored_events_bearing_state ON public.stored_events USING btree (bucket, originator_id, originator_version) WHERE (topic !~~ '%delta'::text)
@@ -91,6 +122,8 @@ CREATE INDEX turns_by_conversation ON public.turns USING btree (bucket, conversa
 CREATE UNIQUE INDEX turns_pkey ON public.turns USING btree (bucket, turn_id)
 CREATE INDEX turns_resting ON public.turns USING btree (bucket, expires_at) WHERE ((last_offset IS NULL) AND (expires_at IS NOT NULL))
 CREATE INDEX turns_unfinished ON public.turns USING btree (bucket, turn_id) WHERE (last_offset IS NULL)
+CREATE UNIQUE INDEX webhook_places_pkey ON public.webhook_places USING btree (bucket, webhook_id)
+CREATE UNIQUE INDEX webhooks_pkey ON public.webhooks USING btree (webhook_id)
 
 CONSTRAINT blobs.blobs_pkey PRIMARY KEY (bucket, conversation_id, sha256)
 CONSTRAINT conversation_heads.conversation_heads_pkey PRIMARY KEY (bucket, conversation_id)
@@ -99,10 +132,14 @@ CONSTRAINT conversations.conversations_pkey PRIMARY KEY (bucket, conversation_id
 CONSTRAINT feed_heads.feed_heads_pkey PRIMARY KEY (bucket)
 CONSTRAINT idempotency_records.idempotency_records_pkey PRIMARY KEY (bucket, key)
 CONSTRAINT nodes.nodes_pkey PRIMARY KEY (node)
+CONSTRAINT projection_checkpoints.projection_checkpoints_pkey PRIMARY KEY (bucket, projection, generation)
+CONSTRAINT projections.projections_pkey PRIMARY KEY (projection)
 CONSTRAINT schema_migrations.schema_migrations_pkey PRIMARY KEY (version)
 CONSTRAINT settings.settings_pkey PRIMARY KEY (name)
 CONSTRAINT stored_events.stored_events_pkey PRIMARY KEY (bucket, originator_id, originator_version)
 CONSTRAINT turns.turns_pkey PRIMARY KEY (bucket, turn_id)
+CONSTRAINT webhook_places.webhook_places_pkey PRIMARY KEY (bucket, webhook_id)
+CONSTRAINT webhooks.webhooks_pkey PRIMARY KEY (webhook_id)
 
 CREATE OR REPLACE FUNCTION public.append_batch(the_bucket smallint, buckets integer, ids uuid[], tenants text[], secrets bytea[], expected bigint[], expected_hashes bytea[], heads bigint[], hashes bytea[], event_appends integer[], offsets bigint[], topics text[], states bytea[], event_turns uuid[], ats bigint[], event_hashes bytea[], listed_appends integer[], created_ats bigint[], updated_ats bigint[], statuses text[], agent_roles text[], tag_arrays text[], deletions boolean[], documents bytea[], turn_appends integer[], turn_ids uuid[], turn_statuses text[], first_offsets bigint[], last_offsets bigint[], attempts integer[], nodes text[], expiries bigint[], record_appends integer[], keys bytea[], fingerprints bytea[], answers bytea[], recorded_ats bigint[])
  RETURNS boolean[]

@@ -23,7 +23,7 @@ from turnlog.domain.model import (
     PromptItem,
     StepFinished,
 )
-from turnlog.domain.turn import RunningTurn
+from turnlog.domain.turn import OpenCall, RunningTurn
 from turnlog.domain.values import (
     Configuration,
     ContentPart,
@@ -35,6 +35,7 @@ from turnlog.domain.values import (
     ToolCallStatus,
     TurnError,
     Usage,
+    Verdict,
     timestamp,
 )
 from turnlog.projections.prompt import prompt
@@ -44,7 +45,14 @@ CLAUDE = Model(
     model_provider_id="anthropic", model_provider_api="messages", model="claude-sonnet-4-5x"
 )
 GPT = Model(model_provider_id="openai", model_provider_api="responses", model="gpt-5")
-REPEATABLE = frozenset({"list"})
+# Where the calls of a tool run, and what that takes, unless it is the plain way.
+TERMS: dict[str, dict[str, Any]] = {
+    "list": {"repeatable": True},
+    "ask": {"runs_on": "client"},
+    "deploy": {"approval": "required"},
+    "book": {"runs_on": "client", "approval": "required"},
+}
+WEEK = 7 * 86_400_000_000
 
 
 class Spoken(Struct, frozen=True, kw_only=True):
@@ -162,11 +170,9 @@ class History:
                 self.do(commands.AppendText(**owner, item=part.item, text=part.text))
             case ItemCompleted():
                 given = part.provider_data
-                repeatable = self._name_of(part.item) in REPEATABLE
+                terms = TERMS.get(self._name_of(part.item), {})
                 self.do(
-                    commands.CompleteItem(
-                        **owner, item=part.item, provider_data=given, repeatable=repeatable
-                    )
+                    commands.CompleteItem(**owner, item=part.item, provider_data=given, **terms)
                 )
             case StepFinished():
                 ending = commands.CompleteStep(
@@ -179,21 +185,58 @@ class History:
     def _name_of(self, number: int) -> str:
         return self.running.items[self.running.step_items[number]].name
 
-    def spoke(self, output: str) -> Self:
-        """The oldest open call says something."""
-        call = next(iter(self.running.calls.values()))
+    def spoke(self, output: str, item: int | None = None) -> Self:
+        """The open call (the oldest one unless told) says something."""
+        call = self._open_call(item)
         self.do(commands.AppendOutput(**self._owner(), call_id=call.call_id, text=output))
         return self
 
-    def answered(self, output: str, status: ToolCallStatus = "ok") -> Self:
-        """The result of the oldest open call."""
-        call = next(iter(self.spoke(output).running.calls.values()))
+    def answered(self, output: str, status: ToolCallStatus = "ok", item: int | None = None) -> Self:
+        """The result of the open call, of the oldest one unless told."""
+        call = self.spoke(output, item)._open_call(item)
         self.do(
             commands.CompleteToolCall(
                 **self._owner(), call_id=call.call_id, status=status, duration_ms=1
             )
         )
         return self
+
+    def rests(self) -> Self:
+        """The turn rests, if all its calls wait for somebody."""
+        self.do(commands.RestTurn(**self._owner(), expires_at=NOW + WEEK))
+        return self
+
+    def provided(self, output: str, status: ToolCallStatus = "ok", item: int | None = None) -> Self:
+        """The caller's result of the open call, of the oldest one unless told."""
+        call = self._open_call(item)
+        given = commands.CallResult(call_id=call.call_id, output=output, status=status)
+        self.do(commands.ProvideResults(**self._answer(), results=(given,)))
+        return self
+
+    def decided(
+        self,
+        verdict: Verdict = "allow",
+        reason: str | None = None,
+        arguments: str | None = None,
+        item: int | None = None,
+    ) -> Self:
+        """A person's decision on the open call, on the oldest one unless told."""
+        decision = commands.CallDecision(
+            call_id=self._open_call(item).call_id,
+            verdict=verdict,
+            reason=reason,
+            arguments=arguments,
+        )
+        self.do(commands.DecideCalls(**self._answer(), decisions=(decision,), by="ann"))
+        return self
+
+    def expired(self) -> Self:
+        """Nobody has answered in time."""
+        self.do(commands.ExpireTurn(at=NOW + WEEK, turn_id=self.running.turn_id, node="b"))
+        return self
+
+    def _open_call(self, item: int | None) -> OpenCall:
+        return self.running.calls[next(iter(self.running.calls)) if item is None else item]
 
     def denied(self, reason: str | None) -> Self:
         """The oldest open call is denied, and so has an empty result."""
@@ -222,12 +265,13 @@ class History:
 
     def cancelled(self) -> Self:
         self.do(commands.CancelTurn(at=NOW, turn_id=self.running.turn_id, by="ann"))
-        self.do(commands.AcknowledgeCancel(**self._owner()))
+        if self.state.running is not None:
+            self.do(commands.AcknowledgeCancel(**self._owner()))
         return self
 
     def completed(self) -> Self:
         """The turn ends, whatever it might still have heard."""
-        heard = replace(self.running, unheard=False)
+        heard = replace(self.running, unheard=False, resting=False)
         self.state = replace(self.state, running=heard)
         self.do(commands.CompleteTurn(**self._owner()))
         return self
@@ -235,6 +279,10 @@ class History:
     def _owner(self) -> dict[str, Any]:
         turn = self.running
         return {"at": NOW, "turn_id": turn.turn_id, "attempt": turn.attempt}
+
+    def _answer(self) -> dict[str, Any]:
+        turn_id = self.running.turn_id
+        return {"at": NOW, "turn_id": turn_id, "node": "b", "expires_at": NOW + WEEK}
 
     def _in_turn(self) -> dict[str, Any]:
         return {"at": timestamp(NOW), "turn_id": self.running.turn_id}

@@ -14,10 +14,17 @@ from tests.upstream.script import Call, Part, Reply, Say, Stop, Think
 from tests.upstream.service import Service
 from turnlog.domain.model import AgentCalled, AgentSaid, AgentThought, ModelRequest, StepFinished
 from turnlog.domain.tools import ToolSpec
-from turnlog.domain.values import Reasoning, ToolCallStatus
+from turnlog.domain.values import Reasoning, ToolCallStatus, Verdict
 
 TOOLS = (ToolSpec(name="read", description="", parameters={"type": "object"}),)
 MODELS = ("claude-sonnet-4-5x", "gpt-5", "model-one")
+VERDICTS: tuple[tuple[Verdict, str | None, str | None], ...] = (
+    ("allow", "Go.", None),
+    ("allowForTurn", None, None),
+    ("allow", None, '{"edited": "\u2028"}'),
+    ("deny", "No \u2028 way.", None),
+    ("deny", None, None),
+)
 STATUSES: tuple[ToolCallStatus, ...] = ("ok", "error", "timeout", "cancelled", "unknown")
 
 
@@ -31,7 +38,7 @@ arguments = st.sampled_from(["{}", '{"a": "é"}', "", "[1]", '{"a": ', "null", '
 parts: st.SearchStrategy[Part] = st.one_of(
     st.builds(Think, texts.map(_paired), redacted=st.booleans()),
     st.builds(Say, texts),
-    st.builds(Call, st.sampled_from(["read", "a.b"]), arguments),
+    st.builds(Call, st.sampled_from(["read", "a.b", "ask", "deploy", "book"]), arguments),
 )
 stops: st.SearchStrategy[Stop | None] = st.sampled_from([None, None, None, "max_tokens", "refusal"])
 
@@ -40,8 +47,9 @@ class Plan(Struct, frozen=True):
     """One step, and what becomes of it.
 
     `frames`: how many arrive before the connection breaks, after which the step is tried
-    `again`, here or elsewhere. `answered`: how many of the calls get a result before their
-    node is `lost`, or the turn ends as `end` says.
+    `again`, here or elsewhere. `answered`: how many of the calls get a result (those that
+    wait for a person, by his `verdicts`) before their node is `lost`, or the turn ends as
+    `end` says. `rests`: the turn comes to rest where it can.
     """
 
     reply: Reply
@@ -51,6 +59,8 @@ class Plan(Struct, frozen=True):
     steered: bool
     statuses: list[ToolCallStatus]
     answered: int
+    verdicts: list[tuple[Verdict, str | None, str | None]]
+    rests: bool
     lost: bool
     end: str
 
@@ -71,6 +81,8 @@ steps = st.builds(
     steered=st.booleans(),
     statuses=st.lists(st.sampled_from(STATUSES), min_size=1, max_size=3),
     answered=st.sampled_from([9, 9, 9, 1, 0]),
+    verdicts=st.lists(st.sampled_from(VERDICTS), min_size=1, max_size=3),
+    rests=st.booleans(),
     lost=st.sampled_from([False, False, False, True]),
     end=st.sampled_from(["go on", "go on", "go on", "fail", "cancel", "complete"]),
 )
@@ -125,25 +137,42 @@ class Drive:
         if not whole:
             _ = history.failed() if plan.end == "fail" else history.cancelled()
             return False
-        rests = not history.running.calls and not plan.steered
-        for place, _ in enumerate([*history.running.calls][: plan.answered]):
-            history.answered("\x00 out", plan.statuses[place % len(plan.statuses)])
+        is_done = not history.running.calls and not plan.steered
+        for place, item in enumerate([*history.running.calls][: plan.answered]):
+            self.answer(turn, plan, item, place)
             self.check(turn)
-        if plan.lost:
+        if plan.lost and not history.running.resting:
             history.taken_over()
             self.check(turn)
-        match "complete" if rests else plan.end:
+        match "complete" if is_done else plan.end:
             case "fail":
-                history.failed()
+                _ = history.expired() if history.running.resting else history.failed()
             case "cancel":
                 history.cancelled()
             case "complete":
                 history.completed()
             case _:
-                for _ in [*history.running.calls]:
-                    history.denied("No.")
+                for place, item in enumerate([*history.running.calls]):
+                    self.answer(turn, plan, item, place)
                 return True
         return False
+
+    def answer(self, turn: TurnPlan, plan: Plan, item: int, place: int) -> None:
+        """What it takes for the call to have its result, unless it got that with another's."""
+        history = self.history
+        status = plan.statuses[place % len(plan.statuses)]
+        if plan.rests and not history.running.resting:
+            history.rests()
+        if item in history.running.calls and history.running.calls[item].wants == "approval":
+            history.decided(*plan.verdicts[place % len(plan.verdicts)], item=item)
+            self.check(turn)
+        call = history.running.calls.get(item)
+        if call is None:
+            return
+        if call.wants == "result":
+            history.provided("\x00 out", "ok" if status == "ok" else "error", item)
+        else:
+            history.answered("\x00 out", status, item)
 
     def play(self, turn: TurnPlan, plan: Plan, request: ModelRequest, frames: int | None) -> bool:
         self.asked += 1

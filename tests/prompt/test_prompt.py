@@ -9,6 +9,7 @@ from msgspec.structs import replace
 
 from tests.prompt.history import CLAUDE, GPT, NOW, History, called, said, thought
 from turnlog.domain import commands, events
+from turnlog.domain.endings import NOBODY_KNOWS
 from turnlog.domain.model import (
     AgentCalled,
     AgentSaid,
@@ -262,6 +263,15 @@ def test_a_result_says_what_happened(output: str, status: Any, told: str) -> Non
     assert result.failed == (status != "ok")
 
 
+@pytest.mark.parametrize("spoken", ["", "half"])
+def test_that_nobody_knows_what_a_call_did_is_told_once(spoken: str) -> None:
+    history = History().asked("Hit").stepped(called(name="hammer"), stop="tool_use")
+    (history.spoke(spoken) if spoken else history).taken_over()
+    (result,) = results(history.prompt())
+    assert result.output == "\n".join(filter(None, [spoken, NOBODY_KNOWS]))
+    assert result.failed
+
+
 @pytest.mark.parametrize(("reason", "told"), [("Too risky", ": Too risky"), (None, "denied")])
 def test_a_denied_call_says_why(reason: str | None, told: str) -> None:
     history = History().asked("Look").stepped(called(), stop="tool_use").denied(reason)
@@ -307,7 +317,7 @@ def test_blobs_stand_where_they_were_said() -> None:
     linked = ImagePart(url="https://example.org/a.png")
     drawn = ImagePart(blob="s", media_type="image/svg+xml", bytes=3)
     history = History().asked("See", long, image, linked, drawn)
-    assert blobs_named(fact for _, fact in history.facts) == {"t", "i", "s"}
+    assert blobs_named((fact for _, fact in history.facts), CLAUDE) == {"t", "i", "s"}
     (asked,) = history.prompt(blobs={"t": b"long", "i": b"png", "s": b"svg"})
     assert isinstance(asked, UserSaid)
     assert asked.content[:4] == (

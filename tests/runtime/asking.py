@@ -9,10 +9,13 @@ from typing import Any
 from uuid import UUID
 
 from tests.providers.asking import KEY, Voices, speaking
+from tests.receiver import Inbox
 from tests.runtime.disk import Disk
 from tests.runtime.given import Facts, Ticks
 from tests.upstream import Call, Say, Think, Upstream
 from turnlog.adapters.memory import MemoryBlobs, MemoryHints, MemoryStore
+from turnlog.adapters.memory_checkpoints import MemoryCheckpoints
+from turnlog.adapters.memory_webhooks import MemoryWebhooks
 from turnlog.adapters.processes import is_alive, this_process
 from turnlog.domain import events
 from turnlog.domain.ports import Tool
@@ -71,7 +74,8 @@ class Desk:
         self.pauses = Pauses()
         self.store = MemoryStore() if disk is None else disk.memory
         self._disk = disk
-        self._blobs = MemoryBlobs()
+        self._checkpoints = MemoryCheckpoints(self.store)
+        self.blobs = MemoryBlobs()
         self._hints = MemoryHints()
 
     @asynccontextmanager
@@ -82,8 +86,12 @@ class Desk:
             views=self.store,
             nodes=self.store,
             records=self.store,
-            blobs=self._blobs,
+            blobs=self.blobs,
+            checkpoints=self._checkpoints,
+            generations=self._checkpoints,
             hints=self._hints,
+            webhooks=MemoryWebhooks(self.store),
+            webhook_sender=Inbox(),
             clock=Ticks(),
             models=self._models(),
             tools={tool.spec.name: tool for tool in tools},

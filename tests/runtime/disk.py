@@ -9,7 +9,7 @@ from uuid import UUID
 from tests.runtime.waiting import until as so
 from turnlog.adapters.memory import MemoryStore
 from turnlog.domain.errors import StoreUnavailable
-from turnlog.domain.records import Append, Entry, Head
+from turnlog.domain.records import Append, Entry, FedEntry, Head
 
 
 class Disk:
@@ -84,7 +84,7 @@ class Disk:
             conversation_id, after=after, until=until, limit=limit, turn_id=turn_id, deltas=deltas
         )
 
-    async def feed(self, bucket: int, *, after: int, limit: int) -> list[tuple[int, UUID, Entry]]:
+    async def feed(self, bucket: int, *, after: int, limit: int) -> list[FedEntry]:
         self._read()
         return await self.memory.feed(bucket, after=after, limit=limit)
 

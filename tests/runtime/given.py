@@ -9,17 +9,20 @@ from typing import Any, TypeVar
 from uuid import UUID
 
 from tests.domain import ask
+from tests.receiver import Inbox
 from tests.runtime.disk import Disk
 from tests.runtime.model import ScriptedModel
 from tests.runtime.waiting import PATIENCE
 from turnlog.adapters.memory import MemoryBlobs, MemoryHints
+from turnlog.adapters.memory_checkpoints import MemoryCheckpoints
+from turnlog.adapters.memory_webhooks import MemoryWebhooks
 from turnlog.adapters.processes import is_alive, this_process
 from turnlog.domain import events
 from turnlog.domain.codec import decode
 from turnlog.domain.commands import Command
 from turnlog.domain.events import Fact
 from turnlog.domain.ports import Hints, ModelProvider, Progress, Tool
-from turnlog.domain.records import Append, Entry
+from turnlog.domain.records import Append, Entry, TurnRow
 from turnlog.domain.tools import ToolSpec
 from turnlog.projections.view import View
 from turnlog.runtime.application import Parts, Submitted, Turnlog
@@ -79,14 +82,17 @@ class Node:
         *tools: Tool,
         hints: Hints | None = None,
         stall_timeout: float = PATIENCE,
+        action_timeout: float = 3600.0,
     ) -> None:
         self.disk = disk or Disk()
         self.memory = self.disk.memory
         self.model = ScriptedModel()
         self.other_model = ScriptedModel()
+        self.clock = Ticks()
         models = Models(
             (_provider(ask.MODEL, self.model), _provider(ask.OTHER_MODEL, self.other_model))
         )
+        checkpoints = MemoryCheckpoints(self.memory)
         self.turnlog = Turnlog(
             Parts(
                 store=self.disk,
@@ -95,12 +101,17 @@ class Node:
                 hints=hints or MemoryHints(),
                 nodes=self.memory,
                 records=self.memory,
-                clock=Ticks(),
+                webhooks=MemoryWebhooks(self.memory),
+                webhook_sender=Inbox(),
+                clock=self.clock,
+                checkpoints=checkpoints,
+                generations=checkpoints,
                 models=models,
                 tools={tool.spec.name: tool for tool in tools},
                 process=this_process(),
                 is_alive=is_alive,
                 stall_timeout=stall_timeout,
+                action_timeout=action_timeout,
             )
         )
 
@@ -110,6 +121,12 @@ class Node:
 
     async def say(self, conversation_id: UUID, text: str = "Hello", **members: Any) -> Submitted:
         return await self.turnlog.submit(conversation_id, ask.said(text), **members)
+
+    async def row(self, turn: Submitted) -> TurnRow:
+        """How the turn stands."""
+        row = await self.memory.turn(turn.turn_id)
+        assert row is not None
+        return row
 
     async def follow(self, conversation_id: UUID) -> Reader:
         """A reader of what is written from now on."""
@@ -128,6 +145,10 @@ class Ticks:
     def now(self) -> int:
         self._now += 1000
         return self._now
+
+    def goes_on(self, seconds: float) -> None:
+        """So much time passes at once."""
+        self._now += int(seconds * 1_000_000)
 
 
 class Facts:

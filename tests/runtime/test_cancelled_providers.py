@@ -14,6 +14,7 @@ from turnlog.domain import events
 from turnlog.runtime.application import Submitted, Turnlog
 
 OBEYED_SECONDS = 1.0
+CHARACTERS_A_TOKEN = 4  # where the provider did not say
 
 
 @pytest.fixture
@@ -31,6 +32,12 @@ async def node(at: Desk) -> AsyncIterator[Turnlog]:
 @pytest.fixture(params=WIRES)
 def wire(request: pytest.FixtureRequest) -> str:
     return str(request.param)
+
+
+def characters(log: Facts) -> int:
+    """How much the model has said, thought and written."""
+    deltas = [*log.all(events.ThinkingDelta), *log.all(events.MessageDelta)]
+    return sum(len(each.delta) for each in [*deltas, *log.all(events.ToolCallArgumentsDelta)])
 
 
 async def cancelled(at: Desk, node: Turnlog, turn: Submitted) -> Facts:
@@ -65,7 +72,9 @@ async def test_a_cancel_hangs_up_in_the_middle_of_whatever_was_said(
     await gate.reached.wait()
     log = await cancelled(at, node, turn)
     assert len(at.upstream.hangups) == 1
-    assert log.only(events.TurnCancelled).usage.input_tokens > 0
+    usage = log.only(events.TurnCancelled).usage
+    assert usage.input_tokens > 0
+    assert usage.output_tokens * CHARACTERS_A_TOKEN >= characters(log)
     await assert_goes_on(at, node, wire, turn)
 
 

@@ -17,6 +17,7 @@ from turnlog.domain.events import Changes
 from turnlog.projections.context import Context
 from turnlog.projections.view import View
 from turnlog.runtime import hints as exchange
+from turnlog.runtime import projectors
 from turnlog.runtime.hints import HintExchange
 from turnlog.runtime.tail import Tails
 
@@ -28,6 +29,7 @@ def prompt(monkeypatch: pytest.MonkeyPatch) -> None:
     """Words are said as soon as the loop comes round; and no look comes unasked."""
     monkeypatch.setattr(exchange, "GATHER_SECONDS", 0)
     monkeypatch.setattr(exchange, "POLL_SECONDS", POLL_SECONDS)
+    monkeypatch.setattr(projectors, "POLL_SECONDS", 1000 * POLL_SECONDS)
 
 
 class Wire(MemoryHints):

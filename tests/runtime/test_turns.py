@@ -33,7 +33,7 @@ from turnlog.domain.values import Overrides, Usage
 from turnlog.projections.context import Context
 from turnlog.projections.view import View
 from turnlog.runtime import actor as actors
-from turnlog.runtime import retries
+from turnlog.runtime import retries, steps
 from turnlog.runtime import turn as turns
 
 OVERLOADED = ModelFailed("overloaded", "Too busy.", provider="openai", retryable=True)
@@ -43,7 +43,7 @@ OVERLOADED = ModelFailed("overloaded", "Too busy.", provider="openai", retryable
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """A store that is away is asked again at once, a model that fails not at all."""
     monkeypatch.setattr(actors, "STORE_RETRY_SECONDS", 0)
-    monkeypatch.setattr(turns, "STORE_RETRY_SECONDS", 0)
+    monkeypatch.setattr(steps, "STORE_RETRY_SECONDS", 0)
     monkeypatch.setattr(retries, "MAX_TRIES", 1)
 
 

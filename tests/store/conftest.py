@@ -10,8 +10,20 @@ from msgspec import Struct
 
 from tests.conftest import create_database, drop_database, in_a_loop, with_database
 from turnlog.adapters.memory import MemoryBlobs, MemoryHints, MemoryStore
+from turnlog.adapters.memory_checkpoints import MemoryCheckpoints
+from turnlog.adapters.memory_webhooks import MemoryWebhooks
 from turnlog.adapters.postgres import Postgres, open_postgres
-from turnlog.domain.ports import BlobStore, EventStore, Hints, Nodes, Records, Views
+from turnlog.domain.ports import (
+    BlobStore,
+    Checkpoints,
+    EventStore,
+    Generations,
+    Hints,
+    Nodes,
+    Records,
+    Views,
+)
+from turnlog.domain.webhooks import Webhooks
 
 
 class Stores(Struct, frozen=True):
@@ -22,7 +34,10 @@ class Stores(Struct, frozen=True):
     blobs: BlobStore
     nodes: Nodes
     records: Records
+    checkpoints: Checkpoints
+    generations: Generations
     hints: Hints
+    webhooks: Webhooks
 
     @classmethod
     def of(cls, pg: Postgres) -> Stores:
@@ -33,7 +48,10 @@ class Stores(Struct, frozen=True):
             blobs=pg.blobs,
             nodes=pg.nodes,
             records=pg.records,
+            checkpoints=pg.checkpoints,
+            generations=pg.generations,
             hints=pg.hints,
+            webhooks=pg.webhooks,
         )
 
 
@@ -47,6 +65,10 @@ DELETE FROM turns;
 DELETE FROM blobs;
 DELETE FROM nodes;
 DELETE FROM idempotency_records;
+DELETE FROM webhooks;
+DELETE FROM webhook_places;
+DELETE FROM projections;
+DELETE FROM projection_checkpoints;
 UPDATE feed_heads SET position = 0;
 """
 
@@ -69,13 +91,17 @@ def database_url(the_database_url: str) -> str:
 async def stores(request: pytest.FixtureRequest) -> AsyncIterator[Stores]:
     if request.param == "memory":
         memory = MemoryStore()
+        checkpoints = MemoryCheckpoints(memory)
         yield Stores(
             store=memory,
             views=memory,
             blobs=MemoryBlobs(),
             nodes=memory,
             records=memory,
+            checkpoints=checkpoints,
+            generations=checkpoints,
             hints=MemoryHints(),
+            webhooks=MemoryWebhooks(memory),
         )
     else:
         async with open_postgres(request.getfixturevalue("database_url")) as pg:

@@ -12,7 +12,7 @@ from msgspec.structs import replace
 from turnlog.domain.chain import genesis, link
 from turnlog.domain.identity import turn_id_in, uuid7
 from turnlog.domain.ports import EventStore
-from turnlog.domain.records import Append, ConversationRow, Entry, Head, TurnRow
+from turnlog.domain.records import Append, ConversationRow, Entry, FedEntry, Head, TurnRow
 
 NOON = 1_750_000_000_000_000
 
@@ -34,6 +34,7 @@ class Writer:
         self,
         *states: bytes,
         topic: str = "message.completed",
+        begun: int = NOON,
         turn_id: UUID | None = None,
         row: ConversationRow | None = None,
         turns: Sequence[TurnRow] = (),
@@ -42,7 +43,7 @@ class Writer:
         expected, entries = self.head, []
         offset, hash = expected.offset, expected.hash
         for state in states:
-            offset, at = offset + 1, NOON + offset
+            offset, at = offset + 1, begun + offset
             hash = link(hash, offset, at, topic, expected.secret, state)
             entries.append(Entry(offset, topic, state, turn_id, at, hash))
         self.head = replace(expected, offset=offset, hash=hash)
@@ -100,6 +101,6 @@ async def states_in(store: EventStore, writer: Writer) -> list[bytes]:
     return [entry.state for entry in await store.read(writer.conversation_id)]
 
 
-async def feed_of(store: EventStore, bucket: int = 0) -> list[tuple[int, UUID, Entry]]:
+async def feed_of(store: EventStore, bucket: int = 0) -> list[FedEntry]:
     """All of a bucket's feed."""
     return await store.feed(bucket, after=0, limit=10_000)

@@ -52,7 +52,7 @@ async def test_a_cut_connection_costs_nothing_and_doubles_nothing(
     assert proxy.spoiled.is_set()
     assert await states_in(postgres.store, writer) == [b"1", b"2" * size, b"3"]
     assert await states_in(postgres.store, new) == [b"4"]
-    assert [place[0] for place in await feed_of(postgres.store)] == [1, 2, 3, 4]
+    assert [fed.position for fed in await feed_of(postgres.store)] == [1, 2, 3, 4]
 
 
 @pytest.mark.parametrize("moment", MOMENTS)
@@ -88,7 +88,7 @@ async def test_a_loser_whose_connection_is_cut_is_told_that_it_lost(
     assert await postgres.store.append(0, batch) == [False, True]
 
     assert await states_in(postgres.store, writer) == [b"1", b"2"]
-    assert [place[0] for place in await feed_of(postgres.store)] == [1, 2, 3]
+    assert [fed.position for fed in await feed_of(postgres.store)] == [1, 2, 3]
 
 
 async def test_the_first_try_may_still_be_at_work_when_the_second_begins(
@@ -121,7 +121,7 @@ async def test_the_first_try_may_even_begin_after_the_second(
     await written(postgres.store, writer, b"3")
 
     assert await states_in(postgres.store, writer) == [b"1", b"2", b"3"]
-    assert [place[0] for place in await feed_of(postgres.store)] == [1, 2, 3]
+    assert [fed.position for fed in await feed_of(postgres.store)] == [1, 2, 3]
 
 
 @pytest.mark.parametrize("end", ["pg_terminate_backend", "pg_cancel_backend"])

@@ -10,7 +10,7 @@ from tests.store.given import Writer, feed_of
 from turnlog.adapters.postgres import Postgres, open_postgres
 from turnlog.domain.chain import genesis, link
 from turnlog.domain.ports import EventStore
-from turnlog.domain.records import Entry
+from turnlog.domain.records import FedEntry
 
 BUCKETS = (0, 1)
 
@@ -55,16 +55,14 @@ async def write(store: EventStore, logs: list[Writer], seed: int) -> int:
     return won
 
 
-async def follow(
-    store: EventStore, bucket: int, done: asyncio.Event
-) -> list[tuple[int, UUID, Entry]]:
+async def follow(store: EventStore, bucket: int, done: asyncio.Event) -> list[FedEntry]:
     """The feed, as a reader sees it who is always at its end."""
-    seen: list[tuple[int, UUID, Entry]] = []
+    seen: list[FedEntry] = []
     while True:
         nothing_more = done.is_set()
         page = await store.feed(bucket, after=len(seen), limit=7)
         ahead = range(len(seen) + 1, len(seen) + 1 + len(page))
-        assert [position for position, _, _ in page] == list(ahead)
+        assert [fed.position for fed in page] == list(ahead)
         seen += page
         if nothing_more and not page:
             return seen

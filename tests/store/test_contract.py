@@ -98,8 +98,8 @@ async def test_a_loser_drops_out_whole_and_the_others_go_on(stores: Stores) -> N
     assert await stores.views.turn(turn_id) is None
     assert await stores.views.conversation(new.conversation_id) is not None
     feed = await feed_of(stores.store)
-    assert [position for position, _, _ in feed] == list(range(1, 9))
-    assert [entry.state for _, _, entry in feed[4:]] == [b"1", b"2", b"3", b"4"]
+    assert [fed.position for fed in feed] == list(range(1, 9))
+    assert [fed.entry.state for fed in feed[4:]] == [b"1", b"2", b"3", b"4"]
     assert (await stores.store.positions())[0] == 8
 
 
@@ -151,24 +151,25 @@ async def test_what_is_sent_twice_is_written_once_and_counts_as_written(stores: 
     listed = await stores.views.conversation(writer.conversation_id)
     assert listed is not None
     assert listed.row.status == "idle"
-    assert [position for position, _, _ in await feed_of(stores.store)] == [1, 2, 3, 4, 5]
+    assert [fed.position for fed in await feed_of(stores.store)] == [1, 2, 3, 4, 5]
 
 
 async def test_each_bucket_numbers_its_own_feed(stores: Stores) -> None:
-    here, there = Writer(bucket=2), Writer(bucket=5)
+    here, there = Writer(bucket=2, tenant_id="ours"), Writer(bucket=5)
     await written(stores.store, here, b"1", b"2")
     await written(stores.store, there, b"3")
     await written(stores.store, here, b"4")
 
     assert [
-        (position, conversation_id, entry.offset, entry.state)
-        for position, conversation_id, entry in await feed_of(stores.store, 2)
+        (fed.position, fed.conversation_id, fed.entry.offset, fed.entry.state)
+        for fed in await feed_of(stores.store, 2)
     ] == [(1, here.conversation_id, 1, b"1"), (2, here.conversation_id, 2, b"2"),
           (3, here.conversation_id, 3, b"4")]  # fmt: skip
     assert await stores.store.positions() == [0, 0, 3, 0, 0, 1, 0, 0]
-    assert [place[0] for place in await stores.store.feed(2, after=1, limit=1)] == [2]
+    assert {(fed.bucket, fed.tenant_id) for fed in await feed_of(stores.store, 2)} == {(2, "ours")}
+    assert [fed.position for fed in await stores.store.feed(2, after=1, limit=1)] == [2]
     assert await stores.store.feed(2, after=3, limit=10) == []
-    assert all(entry.hash == b"" for _, _, entry in await feed_of(stores.store, 5))
+    assert all(fed.entry.hash == b"" for fed in await feed_of(stores.store, 5))
 
 
 async def test_a_caller_s_mistakes_are_refused_before_anything_is_written(stores: Stores) -> None:

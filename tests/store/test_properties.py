@@ -79,7 +79,7 @@ async def test_a_store_is_a_list_of_what_followed_its_head(
         assert [entry.state for entry in log] == [e.state for a in mine for e in a.entries]
         assert await store.head(writer.conversation_id) == (end if mine else None)
     feed = (await feed_of(store))[began:]
-    assert [position for position, _, _ in feed] == list(range(began + 1, began + len(feed) + 1))
-    assert [(id, entry.offset) for _, id, entry in feed] == [
+    assert [fed.position for fed in feed] == list(range(began + 1, began + len(feed) + 1))
+    assert [(fed.conversation_id, fed.entry.offset) for fed in feed] == [
         (append.conversation_id, entry.offset) for append in landed for entry in append.entries
     ]

@@ -10,14 +10,23 @@ import asyncpg
 import pytest
 
 from tests.store.given import NOON, Writer
-from turnlog.adapters.postgres import Postgres, blobs, nodes, records, store, views
+from turnlog.adapters.postgres import (
+    Postgres,
+    blobs,
+    checkpoints,
+    generations,
+    nodes,
+    records,
+    store,
+    views,
+)
 from turnlog.adapters.postgres.views import list_query
 from turnlog.domain.records import ListQuery
 
 ROOT = Path(__file__).parent.parent.parent
 LOG = {
     "stored_events", "feed_heads", "conversation_heads", "conversation_secrets",
-    "conversations", "turns", "blobs", "idempotency_records",
+    "conversations", "turns", "blobs", "idempotency_records", "projection_checkpoints",
 }  # fmt: skip
 
 KEYS = """
@@ -48,6 +57,8 @@ BODY = "SELECT prosrc FROM pg_proc WHERE proname = 'append_batch'"
 READS_OF_ONE_BUCKET = [
     *(store.HEAD, *store.READS.values(), store.FEED, blobs.GET, views.CONVERSATION),
     *(views.ONE_TURN, views.TURNS, nodes.ORPHANS, records.GET, records.FORGET),
+    *(checkpoints.CLAIM, checkpoints.END, checkpoints.READ_TOPICS, checkpoints.READ_NO_DELTAS),
+    *(checkpoints.ADVANCE, checkpoints.STOP, checkpoints.RESUME, generations.END),
 ]
 
 

@@ -25,9 +25,15 @@ async def test_the_stock_recorder_pages_through_a_log_at_rest(
     notifications = await asyncio.to_thread(all_notifications, database_url)
 
     ours = [
-        (position * 8 + bucket, conversation_id, entry.offset, entry.topic, entry.state)
+        (
+            fed.position * 8 + bucket,
+            fed.conversation_id,
+            fed.entry.offset,
+            fed.entry.topic,
+            fed.entry.state,
+        )
         for bucket in range(8)
-        for position, conversation_id, entry in await feed_of(postgres.store, bucket)
+        for fed in await feed_of(postgres.store, bucket)
     ]
     assert sorted(ours) == [
         (it.id, it.originator_id, it.originator_version, it.topic, it.state) for it in notifications

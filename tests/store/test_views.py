@@ -9,7 +9,7 @@ from msgspec.structs import replace
 
 from tests.store.conftest import Stores
 from tests.store.given import NOON, Writer, written
-from turnlog.domain.records import Blob, Listed, ListQuery
+from turnlog.domain.records import Blob, Labels, Listed, ListQuery
 
 
 async def listed(stores: Stores, **wish: Any) -> list[UUID]:
@@ -140,6 +140,16 @@ async def test_turns_are_paged_newest_first(stores: Stores) -> None:
     before = page[-1].first_offset
     rest = await stores.views.turns(writer.conversation_id, limit=9, before=before)
     assert rest == newest_first[2:]
+
+
+async def test_labels_are_those_of_now_and_of_deleted_conversations_too(stores: Stores) -> None:
+    tagged = await creation(stores, 1, tags=("a", "b", "a"))
+    hidden = await creation(stores, 2, deleted=True)
+    nobody = Writer().conversation_id
+    assert await stores.views.labels([tagged, hidden, nobody]) == {
+        tagged: Labels(frozenset(("a", "b")), False),
+        hidden: Labels(frozenset(), True),
+    }
 
 
 async def test_logs_say_where_they_end_if_they_are_there(stores: Stores) -> None:

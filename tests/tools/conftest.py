@@ -7,10 +7,22 @@ from pathlib import Path
 
 import pytest
 
-from turnlog.adapters.tools import ListFiles, ReadFile, SearchFiles, Workspace
+from turnlog.adapters.tools import (
+    ApplyPatch,
+    ListFiles,
+    ReadFile,
+    SearchFiles,
+    Workspace,
+    WriteFile,
+)
 from turnlog.adapters.tools.beneath import HANDLE, Opener, best_opener
 from turnlog.adapters.tools.beneath import open_by_kernel as by_kernel
 from turnlog.adapters.tools.beneath import open_step_by_step as step_by_step
+from turnlog.adapters.tools.changes.exchange import (
+    Exchange,
+    exchange_by_kernel,
+    exchange_step_by_step,
+)
 
 SECRET = "the operator's secret"
 
@@ -85,3 +97,20 @@ def list_files(workspace: Workspace) -> ListFiles:
 @pytest.fixture
 def search_files(workspace: Workspace) -> SearchFiles:
     return SearchFiles(workspace)
+
+
+@pytest.fixture
+def write_file(workspace: Workspace) -> WriteFile:
+    return WriteFile(workspace)
+
+
+@pytest.fixture(params=[exchange_by_kernel, exchange_step_by_step], ids=["at once", "in steps"])
+def trading(request: pytest.FixtureRequest) -> Exchange:
+    """Both ways for two files to trade names."""
+    exchange: Exchange = request.param
+    return exchange
+
+
+@pytest.fixture
+def apply_patch(workspace: Workspace, trading: Exchange) -> ApplyPatch:
+    return ApplyPatch(workspace, exchange=trading)

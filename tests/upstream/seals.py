@@ -8,12 +8,13 @@ import hmac
 import json
 import secrets
 
-_SECRET = b"the upstream's, and no one else's"
+secret = b"the upstream's, and no one else's"
+NONCE_BYTES = 4  # with more of them the seals are as long as real ones can be
 
 
 def seal(kind: str, text: str) -> str:
     """An opaque word that stands for the text; never the same twice."""
-    payload = json.dumps([kind, text, secrets.token_hex(4)]).encode()
+    payload = json.dumps([kind, text, secrets.token_hex(NONCE_BYTES)]).encode()
     return base64.b64encode(_mac(payload) + payload).decode()
 
 
@@ -35,4 +36,4 @@ def ident(prefix: str, *seed: object) -> str:
 
 
 def _mac(payload: bytes) -> bytes:
-    return hmac.digest(_SECRET, payload, "sha256")
+    return hmac.digest(secret, payload, "sha256")

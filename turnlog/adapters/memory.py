@@ -18,7 +18,9 @@ from turnlog.domain.records import (
     Blob,
     ConversationRow,
     Entry,
+    FedEntry,
     Head,
+    Labels,
     Listed,
     ListQuery,
     Process,
@@ -87,10 +89,12 @@ class MemoryStore:
         )
         return list(islice(entries, limit))
 
-    async def feed(self, bucket: int, *, after: int, limit: int) -> list[tuple[int, UUID, Entry]]:
+    async def feed(self, bucket: int, *, after: int, limit: int) -> list[FedEntry]:
         return [
-            (position, conversation_id, replace(entry, hash=b""))
-            for position, (conversation_id, entry) in enumerate(
+            FedEntry(
+                bucket, position, an_id, self._heads[an_id].tenant_id, replace(entry, hash=b"")
+            )
+            for position, (an_id, entry) in enumerate(
                 self._feeds[bucket][after : after + limit], after + 1
             )
         ]
@@ -111,6 +115,13 @@ class MemoryStore:
         rows = [row for row in self._conversations.values() if self._is_wanted(row, query)]
         rows.sort(key=_age, reverse=True)
         return [self._listed(row) for row in rows[: query.limit]]
+
+    async def labels(self, conversation_ids: Sequence[UUID]) -> dict[UUID, Labels]:
+        return {
+            an_id: Labels(frozenset(row.tags), row.deleted)
+            for an_id in conversation_ids
+            if (row := self._conversations.get(an_id))
+        }
 
     async def turn(self, turn_id: UUID) -> TurnRow | None:
         return self._turns.get(turn_id)

@@ -11,15 +11,9 @@ from typing import Any
 import msgspec
 from dotenv.parser import parse_stream
 
+from turnlog.config.faults import BadSettings
 from turnlog.config.settings import KINDS, Settings, allowed, is_secret
-
-
-class BadSettings(Exception):
-    """Something is set that is unknown or cannot be; each of `faults` is one sentence."""
-
-    def __init__(self, faults: list[str]) -> None:
-        self.faults = tuple(faults)
-        super().__init__("\n".join(faults))
+from turnlog.config.tool_servers import ToolServerSettings, make_tool_servers
 
 
 def _variables(name: str) -> tuple[str, ...]:
@@ -32,13 +26,38 @@ def _variables(name: str) -> tuple[str, ...]:
 
 
 VARIABLES: dict[str, str] = {variable: name for name in KINDS for variable in _variables(name)}
+# PostgreSQL's clients read the latter, ours too.
+_OURS = ("TURNLOG_", "PG")
 FOR_TESTS = frozenset({"TURNLOG_TEST_DATABASE_URL"})
 
 
 def load_settings(flags: Mapping[str, object], env_file: Path = Path(".env")) -> Settings:
-    """The settings of this process, from its environment and the `.env` of its folder."""
-    dotenv = env_file.read_text(encoding="utf-8-sig") if env_file.is_file() else ""
-    return make_settings(flags, os.environ, dotenv)
+    """The settings of this process, from its environment and the `.env` of its folder.
+
+    Raises `BadSettings`, also where a file that the settings name cannot be.
+    """
+    settings = make_settings(flags, os.environ, _text_of(env_file))
+    load_tool_servers(settings, env_file)
+    return settings
+
+
+def load_tool_servers(
+    settings: Settings, env_file: Path = Path(".env")
+) -> tuple[ToolServerSettings, ...]:
+    """The servers in the file that the settings name, none without one. Raises `BadSettings`."""
+    path = settings.mcp_servers
+    if path is None:
+        return ()
+    environment = {**_read_dotenv(_text_of(env_file), []), **os.environ}
+    try:
+        return make_tool_servers(path.read_bytes(), environment, path)
+    except OSError as error:
+        reason = error.strerror or "it cannot be read"
+        raise BadSettings([f"TURNLOG_MCP_SERVERS is '{path}': {reason}."]) from None
+
+
+def _text_of(env_file: Path) -> str:
+    return env_file.read_text(encoding="utf-8-sig") if env_file.is_file() else ""
 
 
 def make_settings(
@@ -80,6 +99,7 @@ def make_settings(
         settings,
         data_dir=_expand(settings.data_dir, home),
         workspace=settings.workspace and _expand(settings.workspace, home),
+        mcp_servers=settings.mcp_servers and _expand(settings.mcp_servers, home),
     )
 
 
@@ -107,6 +127,11 @@ def _contradictions(settings: Settings) -> Iterator[tuple[str, str]]:
     """Members that are well formed and still cannot be. Defaults are never among them."""
     if not _is_loopback(settings.host):
         yield "host", "without keys only loopback can be served (127.0.0.1, ::1 or localhost)"
+    if settings.shell != "off" and settings.workspace is None:
+        yield "shell", "commands run in the workspace, so TURNLOG_WORKSPACE has to be set too"
+    for name in settings.shell_variables:
+        if name in VARIABLES or name.startswith(_OURS):
+            yield "shell_env", f"{name} is for this server alone, and no command is given it"
     if settings.ephemeral and settings.workers > 1:
         yield "workers", "an ephemeral server keeps its log in one process"
 

@@ -19,8 +19,22 @@ Workers = Annotated[int, Meta(ge=1, le=256, description="a number from 1 to 256"
 Buckets = Annotated[int, Meta(ge=1, le=256, description="a number from 1 to 256")]
 Switch = Annotated[bool, Meta(description="0 or 1")]
 Text = Annotated[str, Meta(description="text")]
+Modules = Annotated[
+    str, Meta(description="modules with tools, separated by commas: module or module:attribute")
+]
 Folder = Annotated[Path, Meta(description="a path")]
+File = Annotated[Path, Meta(description="a path")]
 Dialect = Annotated[Literal["turnlog", "codex"], Meta(description="turnlog or codex")]
+Shell = Annotated[
+    Literal["off", "confined", "unconfined"], Meta(description="off, confined or unconfined")
+]
+Variables = Annotated[
+    str,
+    Meta(
+        pattern=r"^[A-Za-z_][A-Za-z0-9_]*( *, *[A-Za-z_][A-Za-z0-9_]*)*$",
+        description="names of variables with commas between them",
+    ),
+]
 LogFormat = Annotated[Literal["console", "json"], Meta(description="console or json")]
 HttpUrl = Annotated[
     str, Meta(pattern=r"^https?://[^/\s]", description="a URL that begins with http:// or https://")
@@ -48,10 +62,16 @@ class Settings(Struct, frozen=True, kw_only=True):
     migrate: Switch = True
     buckets: Buckets = 8
     workspace: Folder | None = None
+    mcp_servers: File | None = None
+    tools: Modules = ""
+    shell: Shell = "off"
+    shell_env: Variables | None = None
+    shell_timeout: Seconds = 60.0
     default_dialect: Dialect = "turnlog"
     node_timeout: Seconds = 5.0
     stall_timeout: Seconds = 120.0
     action_timeout: LongSeconds = 604_800.0
+    webhook_private_addresses: Switch = False
     log_format: LogFormat = "console"
 
     openai_api_key: Secret | None = None
@@ -62,6 +82,11 @@ class Settings(Struct, frozen=True, kw_only=True):
     openrouter_base_url: HttpUrl | None = None
     local_api_key: Secret | None = None
     local_base_url: HttpUrl | None = None
+
+    @property
+    def shell_variables(self) -> list[str]:
+        """The names in `shell_env`."""
+        return [name.strip() for name in (self.shell_env or "").split(",") if name.strip()]
 
     def __rich_repr__(self) -> list[tuple[str, Any]]:
         shown = {name: getattr(self, name) for name in KINDS}

@@ -63,6 +63,19 @@ def well_formed(text: str) -> str:
     return text
 
 
+def mended(value: Any) -> Any:
+    """JSON in which every half of a surrogate pair without its partner is U+FFFD."""
+    match value:
+        case str():
+            return well_formed(value)
+        case list():
+            return [mended(item) for item in value]
+        case dict():
+            return {well_formed(name): mended(item) for name, item in value.items()}
+        case _:
+            return value
+
+
 def fit(text: str, spare: int = 0) -> str:
     """The longest beginning of a text that, as JSON, leaves `spare` bytes of an event free."""
     room = MAX_STATE_BYTES - 2048 - spare

@@ -8,6 +8,7 @@ from msgspec import Struct
 
 from turnlog.domain.events import Changes
 from turnlog.domain.values import (
+    BlobRef,
     Configuration,
     Consent,
     ContentPart,
@@ -154,7 +155,7 @@ class CompleteItem(_Runner, frozen=True, kw_only=True):
     """An item is whole; of a call: where it will run, and what that takes."""
 
     item: int
-    provider_data: dict[str, object] | None = None
+    provider_data: dict[str, object] | BlobRef | None = None
     runs_on: RunsOn = "server"
     approval: Consent = "none"
     repeatable: bool = False

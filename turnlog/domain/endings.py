@@ -14,6 +14,8 @@ from turnlog.domain.events import Fact
 from turnlog.domain.turn import OpenItem, RunningTurn, joined
 from turnlog.domain.values import Consent, ProviderData, ToolCallStatus
 
+NOBODY_KNOWS = "The server stopped while this call ran; whether it took effect is not known."
+
 
 def ending(
     turn: RunningTurn,
@@ -70,8 +72,7 @@ def result(
 def unknown(turn: RunningTurn, offset: int, at: str) -> list[Fact]:
     """The result of a call that had begun when its node was lost: nobody knows what it did."""
     call = turn.calls[offset]
-    told = "\n" if call.output else ""
-    told += "The server stopped while this call ran; whether it took effect is not known."
+    told = f"\n{NOBODY_KNOWS}" if call.output else NOBODY_KNOWS
     delta = events.ToolCallOutputDelta(item=offset, delta=told)
     after = replace(turn, calls=turn.calls | {offset: replace(call, output=(call.output, told))})
     return [delta, result(after, offset, at, "unknown")]

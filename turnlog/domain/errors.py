@@ -7,9 +7,11 @@ TurnlogError
 │   ├── MissingConfiguration
 │   ├── UnknownTool
 │   ├── UnknownToolServer
+│   ├── ToolNotAllowed
 │   ├── NotAvailable
 │   ├── InvalidCursor
-│   └── InvalidChange
+│   ├── InvalidChange
+│   └── InvalidSchema        for arguments of a function that the caller runs
 ├── NotFound
 ├── Conflict                 it can be, but not now
 │   ├── ConversationBusy
@@ -21,7 +23,9 @@ TurnlogError
 ├── StoreUnavailable         the database is away
 ├── NodeStopping             another node will do it
 ├── ModelFailed              a provider's failure
-└── ToolFailed               a tool's failure, told to the model
+├── ToolFailed               a tool's failure, told to the model
+│   └── ToolTimedOut
+└── DeliveryFailed           a webhook did not take a message
 """
 
 from __future__ import annotations
@@ -89,6 +93,12 @@ class UnknownToolServer(InvalidInput):
     code = "UNKNOWN_TOOL_SERVER"
 
 
+class ToolNotAllowed(InvalidInput):
+    """The tool '{name}' is off here: whoever runs this server allows it by setting {variable}."""
+
+    code = "TOOL_NOT_ALLOWED"
+
+
 class NotAvailable(InvalidInput):
     """{feature} is not available in this version of turnlog."""
 
@@ -103,6 +113,14 @@ class InvalidCursor(InvalidInput):
 
 class InvalidChange(InvalidInput):
     """{message}"""
+
+
+class InvalidSchema(InvalidInput):
+    """{message}"""
+
+    def __init__(self, message: str) -> None:
+        """`message` says where in the schema, and what."""
+        super().__init__(message=message)
 
 
 class NotFound(TurnlogError):
@@ -198,3 +216,23 @@ class ToolFailed(TurnlogError):
 
     def __init__(self, message: str) -> None:
         super().__init__(message=message)
+
+
+class ToolTimedOut(ToolFailed):
+    """{message}"""
+
+    code = "TOOL_TIMED_OUT"
+
+
+class DeliveryFailed(TurnlogError):
+    """{message}"""
+
+    code = "DELIVERY_FAILED"
+
+    def __init__(
+        self, message: str, *, for_good: bool = False, retry_after: float | None = None
+    ) -> None:
+        """`for_good`: the receiver wants no more; `retry_after` in seconds, as it asked."""
+        super().__init__(message=message)
+        self.for_good = for_good
+        self.retry_after = retry_after

@@ -1,8 +1,11 @@
-"""Ids: UUIDv7 (RFC 9562), whose last byte says in which bucket a thing lives."""
+"""Ids: UUIDv7 (RFC 9562), whose last byte says in which bucket a thing lives; blobs' SHA-256."""
 
 from __future__ import annotations
 
+import hashlib
 from uuid import UUID
+
+from turnlog.domain.records import Blob
 
 
 def uuid7(at: int, randomness: bytes, last_byte: int | None = None) -> UUID:
@@ -31,3 +34,8 @@ def turn_id_in(conversation_id: UUID, at: int, randomness: bytes) -> UUID:
 def bucket_of(an_id: UUID, buckets: int) -> int:
     """The bucket of a conversation, or of a turn of it."""
     return an_id.bytes[-1] % buckets
+
+
+def blob_of(media_type: str, data: bytes) -> Blob:
+    """Bytes under their SHA-256."""
+    return Blob(sha256=hashlib.sha256(data).hexdigest(), media_type=media_type, data=data)

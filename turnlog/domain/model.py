@@ -5,7 +5,15 @@ from __future__ import annotations
 from msgspec import Struct
 
 from turnlog.domain.tools import ToolSpec
-from turnlog.domain.values import ItemKind, Model, ProviderData, Reasoning, StopReason, Usage
+from turnlog.domain.values import (
+    BlobRef,
+    ItemKind,
+    Model,
+    ProviderData,
+    Reasoning,
+    StopReason,
+    Usage,
+)
 
 
 class Text(Struct, frozen=True):
@@ -90,10 +98,10 @@ class ItemDelta(Struct, frozen=True):
 
 
 class ItemCompleted(Struct, frozen=True, kw_only=True):
-    """An item ends; `provider_data` is the content that the provider wants back."""
+    """An item ends; `provider_data` is the content that the provider wants back, or its blob."""
 
     item: int
-    provider_data: dict[str, object] | None = None
+    provider_data: dict[str, object] | BlobRef | None = None
 
 
 class UsageReported(Struct, frozen=True):

@@ -18,6 +18,23 @@ class Entry(Struct, frozen=True):
     hash: bytes = b""
 
 
+class FedEntry(Struct, frozen=True):
+    """An entry as the feed has it: at which position of which bucket, and whose it is."""
+
+    bucket: int
+    position: int
+    conversation_id: UUID
+    tenant_id: str
+    entry: Entry
+
+
+class Labels(Struct, frozen=True):
+    """What of a conversation, as it is now, decides who is shown its events in the feed."""
+
+    tags: frozenset[str]
+    deleted: bool
+
+
 class Head(Struct, frozen=True, kw_only=True):
     """Where a conversation's log ends. `secret` opens the commitments of its hashes."""
 
@@ -108,6 +125,28 @@ class Blob(Struct, frozen=True, kw_only=True):
     sha256: str
     media_type: str
     data: bytes
+
+
+class Checkpoint(Struct, frozen=True):
+    """How far a generation of a projection has come in one bucket, and how far the bucket goes.
+
+    `current`: it is the generation that is read. `stopped_at` is the position of an event
+    that it could not take in, for that `reason`; it goes no further until it is resumed.
+    """
+
+    projection: str
+    bucket: int
+    generation: int
+    current: bool
+    position: int
+    head: int
+    stopped_at: int | None = None
+    reason: str | None = None
+
+    @property
+    def behind(self) -> int:
+        """How many events it has still to take in."""
+        return max(0, self.head - self.position)
 
 
 class Process(Struct, frozen=True, kw_only=True):

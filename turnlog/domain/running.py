@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import assert_never
+from typing import Any, assert_never
+
+from msgspec.structs import asdict
 
 from turnlog.domain import commands, events
 from turnlog.domain.conversation import Conversation, QueuedTurn, overridden
@@ -10,13 +12,22 @@ from turnlog.domain.endings import closings, ending, result
 from turnlog.domain.errors import InvalidChange, NotFound, TurnSuperseded
 from turnlog.domain.events import Fact
 from turnlog.domain.turn import RunningTurn
-from turnlog.domain.values import Configuration, ProviderData, TurnError, Usage, timestamp
+from turnlog.domain.values import (
+    BlobRef,
+    Configuration,
+    ProviderData,
+    TurnError,
+    Usage,
+    timestamp,
+)
 
 
 def owned(command: commands.RunnerCommand, state: Conversation) -> RunningTurn:
-    """The turn that the command is about, if its attempt still owns it."""
+    """The turn that the command is about, if its attempt owns it: one that rests is nobody's."""
     turn = state.running
     if turn is None or (turn.turn_id, turn.attempt) != (command.turn_id, command.attempt):
+        raise TurnSuperseded()
+    if turn.resting:
         raise TurnSuperseded()
     return turn
 
@@ -45,8 +56,7 @@ def run(command: commands.RunnerCommand, state: Conversation, at: str) -> list[F
             item = _call(turn, command)
             return [result(turn, item, at, command.status, command.duration_ms)]
         case commands.RestTurn():
-            all_wait = bool(turn.calls) and len(turn.wanted) == len(turn.calls)
-            return [rests(turn, at, command.expires_at)] if all_wait else []
+            return _rested(state, turn, command, at)
         case commands.RetryStep():
             return _retried(turn, command, at)
         case commands.CompleteTurn():
@@ -104,6 +114,17 @@ def rests(turn: RunningTurn, at: str, expires_at: int) -> events.TurnRequiresAct
     return events.TurnRequiresAction(
         at=at, turn_id=turn.turn_id, calls=turn.wanted, expires_at=timestamp(expires_at)
     )
+
+
+def _rested(
+    state: Conversation, turn: RunningTurn, command: commands.RestTurn, at: str
+) -> list[Fact]:
+    """The rest; of a turn that was asked to stop its end, for nobody would see to that later."""
+    if turn.in_step or not turn.calls or len(turn.wanted) < len(turn.calls):
+        return []
+    if turn.cancel is not None:
+        return cancelled(state, turn, at, Usage(), turn.node)
+    return [rests(turn, at, command.expires_at)]
 
 
 def superseded(turn: RunningTurn, at: str, usage: Usage | None = None) -> list[Fact]:
@@ -210,11 +231,13 @@ def _call(turn: RunningTurn, command: commands.AppendOutput | commands.CompleteT
 
 
 def _given_by(settings: Configuration, command: commands.CompleteItem) -> ProviderData | None:
-    if command.provider_data is None:
+    given = command.provider_data
+    if given is None:
         return None
+    kept: dict[str, Any] = asdict(given) if isinstance(given, BlobRef) else {"content": given}
     return ProviderData(
         model_provider_id=settings.model_provider_id,
         model_provider_api=settings.model_provider_api,
         model=settings.model,
-        content=command.provider_data,
+        **kept,
     )

@@ -153,13 +153,25 @@ class Usage(Struct, frozen=True, kw_only=True, rename="camel"):
         )
 
 
-class ProviderData(Struct, frozen=True, kw_only=True, rename="camel"):
-    """What a provider gave with an item, to be given back unchanged, to the same model only."""
+class BlobRef(Struct, frozen=True, kw_only=True):
+    """What is kept beside the log under its SHA-256."""
+
+    blob: str
+    bytes: int
+
+
+class ProviderData(Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=True):
+    """What a provider gave with an item, to be given back unchanged, to the same model only.
+
+    A `content` too long for an event is kept beside the log, as JSON (`blob`).
+    """
 
     model_provider_id: str
     model_provider_api: str
     model: str
-    content: dict[str, Any]
+    content: dict[str, Any] = {}
+    blob: str | None = None
+    bytes: int | None = None
 
 
 class TurnError(Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=True):

@@ -14,6 +14,7 @@ from turnlog.http.blobs import Blobs
 from turnlog.http.body import MESSAGE_BYTES
 from turnlog.http.catalogue import Catalogue
 from turnlog.http.conversations import Conversations
+from turnlog.http.events import Events
 from turnlog.http.later import Later
 from turnlog.http.log import Log
 from turnlog.http.messages import Messages
@@ -22,6 +23,7 @@ from turnlog.http.once import OnceEach
 from turnlog.http.openapi import OpenApi
 from turnlog.http.streams import Streams
 from turnlog.http.turns import Turns
+from turnlog.http.webhooks import WebhookRoutes
 from turnlog.runtime.application import Turnlog
 
 ROOT = "/api/v1"
@@ -59,7 +61,9 @@ def make_app(
         Turns(turnlog, once_each),
         Actions(turnlog, once_each),
         Log(turnlog, streams, default_dialect),
+        Events(turnlog, streams),
         Blobs(turnlog),
+        WebhookRoutes(turnlog, once_each),
         OpenApi(),
         Later(),
     ]

@@ -4,16 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from turnlog.domain.errors import InvalidInput, NotAvailable, UnknownTool, UnknownToolServer
+from turnlog.domain.errors import (
+    InvalidInput,
+    InvalidSchema,
+    ToolNotAllowed,
+    UnknownTool,
+    UnknownToolServer,
+)
 from turnlog.domain.ports import Tool
 from turnlog.domain.values import BuiltinTool, FunctionTool, McpTool, ToolChoice
+from turnlog.http.validation import MemberProblem, invalid
 from turnlog.runtime.models import Models
 from turnlog.runtime.parts import Parts
+from turnlog.runtime.schemas import check_schema
 
 ALL_THREE = (
     "To choose the model, give all three fields: modelProviderId, modelProviderApi and model."
 )
-LATER_TOOLS = frozenset({"writeFile", "applyPatch", "shell"})
+OFF_UNLESS_SET = {"shell": "TURNLOG_SHELL"}
 
 
 def check_model(models: Models, provider: object, api: object, model: object) -> None:
@@ -33,13 +41,14 @@ def check_tools(parts: Parts, chosen: Sequence[ToolChoice]) -> None:
 
 def _names(parts: Parts, chosen: Sequence[ToolChoice]) -> Iterator[str]:
     """The name of each choice, once it was found to be there."""
-    for choice in chosen:
+    for number, choice in enumerate(chosen):
         match choice:
             case str():
                 yield _own(parts.tools, choice)
             case BuiltinTool():
                 yield _own(parts.tools, choice.name)
             case FunctionTool():
+                _check_parameters(number, choice)
                 yield choice.name
             case McpTool():
                 if choice.server not in parts.servers:
@@ -49,9 +58,16 @@ def _names(parts: Parts, chosen: Sequence[ToolChoice]) -> Iterator[str]:
                 yield f"mcp:{choice.server}"
 
 
+def _check_parameters(number: int, function: FunctionTool) -> None:
+    try:
+        check_schema(function.parameters)
+    except InvalidSchema as error:
+        raise invalid([MemberProblem(f"tools[{number}].parameters", str(error))]) from None
+
+
 def _own(tools: Mapping[str, Tool], name: str) -> str:
-    if name in LATER_TOOLS and name not in tools:
-        raise NotAvailable(feature=f"The tool '{name}'")
+    if name in OFF_UNLESS_SET and name not in tools:
+        raise ToolNotAllowed(name=name, variable=OFF_UNLESS_SET[name])
     if name not in tools:
         raise UnknownTool(name=name, available=", ".join(tools) or "none")
     return name

@@ -22,6 +22,7 @@ import msgspec
 from aiohttp import web
 from msgspec import Struct
 
+from turnlog.domain.codec import mended
 from turnlog.domain.errors import (
     Conflict,
     InvalidInput,
@@ -146,14 +147,22 @@ def problem(
         title=status.phrase,
         status=status,
         detail=message,
-        instance=request.path,
+        instance=request.rel_url.raw_path,
         error=ErrorBody(
             code=code, message=message, details=dict(details or {}), request_id=request[REQUEST_ID]
         ),
     )
     return web.Response(
-        body=msgspec.json.encode(document),
+        body=_encoded(document),
         status=status,
         headers=headers,
         content_type="application/problem+json",
     )
+
+
+def _encoded(document: Problem) -> bytes:
+    """The document, which may repeat what a client sent as bytes that are no UTF-8."""
+    try:
+        return msgspec.json.encode(document)
+    except UnicodeEncodeError:
+        return msgspec.json.encode(mended(msgspec.to_builtins(document)))

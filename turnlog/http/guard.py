@@ -13,8 +13,12 @@ from turnlog.http.errors import ForeignCaller
 
 @web.middleware
 async def loopback_only(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Refuse a `Host` that is not loopback, and the `Origin` of a page from elsewhere."""
-    if not _is_loopback(f"//{request.headers.get('Host', '')}"):
+    """Refuse a `Host` that is not loopback, and the `Origin` of a page from elsewhere.
+
+    Only HTTP/1.0 may leave `Host` out, and probes do; no browser does.
+    """
+    host = request.headers.get("Host")
+    if host is not None and not _is_loopback(f"//{host}"):
         raise ForeignCaller(header="the Host")
     origin = request.headers.get("Origin")
     if origin is not None and not _is_loopback(origin):

@@ -11,9 +11,6 @@ from turnlog.http.errors import NotYet
 _PATHS = (
     "/conversations/{conversationId}/fork",
     "/usage",
-    "/webhooks",
-    "/webhooks/{webhookId}",
-    "/events",
     "/stream-tickets",
 )
 

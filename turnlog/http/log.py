@@ -2,39 +2,24 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
-from typing import Literal
 from uuid import UUID
 
 from aiohttp import web
 from aiohttp.http_writer import StreamWriter
 from msgspec import Struct
 
-from turnlog.domain.errors import CursorAhead, InvalidInput, NotFound, StoreUnavailable
+from turnlog.domain.errors import CursorAhead, NotFound, StoreUnavailable
 from turnlog.domain.records import Entry, TurnRow
-from turnlog.http import parameters
+from turnlog.http import parameters, sending
+from turnlog.http.forms import Form, form_of
 from turnlog.http.portions import MOST, Portions
 from turnlog.http.streams import Stream, Streams
 from turnlog.projections import cursor as cursors
-from turnlog.projections import frames, pages
+from turnlog.projections import pages
 from turnlog.projections.view import View, view_of
 from turnlog.runtime.application import Turnlog
-
-MAX_STREAMS = 20_000
-PAGE_EVENTS = 1000
-PAGE_BYTES = 4 << 20
-
-Form = Literal["sse", "json", "ndjson"]
-_FORMS: dict[str, Form] = {
-    "text/event-stream": "sse",
-    "application/x-ndjson": "ndjson",
-    "application/json": "json",
-}
-_SSE_HEADERS = {
-    "Content-Type": "text/event-stream; charset=utf-8",
-    "Cache-Control": "no-cache, no-transform",
-    "X-Accel-Buffering": "no",
-}
 
 
 class Place(Struct, frozen=True, kw_only=True):
@@ -66,22 +51,21 @@ class Log:
 
     async def conversation(self, request: web.Request) -> web.StreamResponse:
         """A conversation's log."""
-        form = _form(request, default="json")
+        form = form_of(request, ("json", "sse", "ndjson"))
         try:
             return await self._conversation(request, form)
         except StoreUnavailable:
             if form != "sse":
                 raise
-            return await _unavailable(request, "the database is away")
+            return await sending.unavailable(request, "the database is away")
 
     async def turn(self, request: web.Request) -> web.StreamResponse:
         """A turn's part of its conversation's log, as server-sent events only."""
-        if _form(request, default="sse") != "sse":
-            raise web.HTTPNotAcceptable(text="A turn's events are sent as text/event-stream.")
+        form_of(request, ("sse",))
         try:
             return await self._turn(request)
         except StoreUnavailable:
-            return await _unavailable(request, "the database is away")
+            return await sending.unavailable(request, "the database is away")
 
     async def _conversation(self, request: web.Request, form: Form) -> web.StreamResponse:
         conversation_id = parameters.conversation_id(request)
@@ -110,8 +94,8 @@ class Log:
         self, request: web.Request, conversation_id: UUID, turn: TurnRow | None, *, head: int
     ) -> Place:
         query = request.query
-        word = request.headers.get("Last-Event-ID") or query.get("after", "0")
-        parsed = cursors.parse(word)
+        word = sending.cursor(request)
+        parsed = cursors.parse("0" if word is None else word)
         after = head if parsed == "latest" else parsed
         if after > head:
             raise CursorAhead(cursor=after, head=head)
@@ -128,35 +112,22 @@ class Log:
             ),
             after=after,
             head=head,
-            follow=_flag(query.get("follow", "true")),
+            follow=sending.follows(request),
         )
 
     async def _stream(self, request: web.Request, place: Place) -> web.StreamResponse:
-        if self._streams.draining or len(self._streams) >= MAX_STREAMS:
-            return await _unavailable(request, "this node takes no more streams just now")
         tail = self._turnlog.tails.open(place.conversation_id)
+
+        def outlet(transport: asyncio.Transport, writer: StreamWriter) -> Stream:
+            return Stream(transport, writer, tail, place.view, place.after, follow=place.follow)
+
         try:
-            response = web.StreamResponse(headers=_SSE_HEADERS)
-            _without_length(request, response)
-            writer = await response.prepare(request)
-            if request.transport is None or not isinstance(writer, StreamWriter):
-                return response
-            stream = Stream(
-                request.transport, writer, tail, place.view, place.after, follow=place.follow
-            )
-            self._streams.add(stream)
-            try:
-                await stream.run(self._store)
-            except StoreUnavailable:
-                pass  # the reader comes back, and its cursor is good
-            finally:
-                self._streams.remove(stream)
-            return response
+            return await sending.stream(request, self._streams, self._store, outlet)
         finally:
             self._turnlog.tails.close(tail)
 
     async def _page(self, request: web.Request, place: Place) -> web.Response:
-        limit = _limit(request.query.get("limit"))
+        limit = sending.page_limit(request)
         lines: list[bytes] = []
         size, last = 0, place.after
         async for entries in self._portions(place, limit):
@@ -164,14 +135,14 @@ class Log:
             lines += shown
             size += sum(map(len, shown))
             last = entries[-1].offset
-            if size > PAGE_BYTES:
+            if size > sending.PAGE_BYTES:
                 break
         body = b'{"events":[%b],"nextAfter":%d,"head":%d}' % (b",".join(lines), last, place.head)
         return web.Response(body=body, content_type="application/json", charset="utf-8")
 
     async def _lines(self, request: web.Request, place: Place) -> web.StreamResponse:
         response = web.StreamResponse(headers={"Content-Type": "application/x-ndjson"})
-        _without_length(request, response)
+        sending.without_length(request, response)
         await response.prepare(request)
         async for entries in self._portions(place):
             lines = [pages.line(entry) + b"\n" for entry in entries if place.view.includes(entry)]
@@ -190,45 +161,3 @@ class Log:
             yield entries
             after = entries[-1].offset
             left = None if left is None else left - len(entries)
-
-
-async def _unavailable(request: web.Request, reason: str) -> web.StreamResponse:
-    """A 200, since anything from 500 up stops a browser's `EventSource` for good."""
-    response = web.StreamResponse(headers=_SSE_HEADERS)
-    _without_length(request, response)
-    await response.prepare(request)
-    await response.write(frames.unavailable(reason))
-    return response
-
-
-def _form(request: web.Request, default: Form) -> Form:
-    """The form that `Accept` asks for; raises 406 where it wants none that there is."""
-    wanted = request.headers.get("Accept", "*/*")
-    kinds = [kind.split(";")[0].strip().lower() for kind in wanted.split(",")]
-    for kind in kinds:
-        if kind in _FORMS:
-            return _FORMS[kind]
-    if any(kind in ("*/*", "application/*", "text/*", "") for kind in kinds):
-        return default
-    raise web.HTTPNotAcceptable(text=f"The log is sent as one of: {', '.join(_FORMS)}.")
-
-
-def _without_length(request: web.Request, response: web.StreamResponse) -> None:
-    if request.version >= (1, 1):
-        response.enable_chunked_encoding()
-    else:
-        response.force_close()
-
-
-def _limit(word: str | None) -> int:
-    if word is None:
-        return PAGE_EVENTS
-    if not word.isascii() or not word.isdigit() or not 1 <= int(word[:9]) <= PAGE_EVENTS:
-        raise InvalidInput(message=f"'limit' is a number from 1 to {PAGE_EVENTS}.")
-    return int(word[:9])
-
-
-def _flag(word: str) -> bool:
-    if word not in ("true", "false"):
-        raise InvalidInput(message="'follow' is true or false.")
-    return word == "true"

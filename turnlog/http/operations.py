@@ -43,6 +43,7 @@ from turnlog.http.terms import (
     Parameter,
 )
 from turnlog.http.turns import TurnPage, TurnStanding
+from turnlog.http.webhooks import CreatedWebhook, CreateWebhook, WebhookList
 from turnlog.projections.listing import ConversationStatus
 from turnlog.projections.turn_view import TurnView
 from turnlog.runtime.queries import ConversationDetails
@@ -57,6 +58,14 @@ class EventPage(Struct, frozen=True, kw_only=True, rename="camel"):
     events: list[Fact]
     next_after: int
     head: int
+
+
+class FeedPage(Struct, frozen=True, kw_only=True, rename="camel"):
+    """A page of all conversations: events with `conversationId` too, and cursors of the feed."""
+
+    events: list[Fact]
+    next_after: str
+    head: str
 
 
 OPERATIONS = (
@@ -175,6 +184,23 @@ OPERATIONS = (
     ),
     Operation(
         method="GET",
+        path="/events",
+        name="readFeed",
+        summary="The events of all conversations, in the form that `Accept` asks for",
+        parameters=(
+            *READING,
+            *LEVELS,
+            Parameter("conversation", "Only those of any of these.", tuple[str, ...]),
+            Parameter(
+                "tag", "Only those of conversations that have all of these now.", tuple[str, ...]
+            ),
+            Parameter("limit", "How many events are looked at for a JSON page, 1 to 1000.", int),
+        ),
+        answers={HTTPStatus.OK: Answer("The feed", {JSON: FeedPage, SSE: str, NDJSON: str})},
+        refusals=(BAD, HTTPStatus.NOT_ACCEPTABLE, CONFLICT),
+    ),
+    Operation(
+        method="GET",
         path=f"{CONVERSATION}/turns",
         name="listTurns",
         summary="A conversation's turns, newest first",
@@ -203,6 +229,31 @@ OPERATIONS = (
         body=SubmitMessage,
         answers={HTTPStatus.ACCEPTED: Answer("The turn is recorded", {JSON: SubmittedTurn})},
         refusals=(BAD, NOT_FOUND, CONFLICT, PRECONDITION, TOO_LARGE, MEDIA_TYPE, REUSED),
+    ),
+    Operation(
+        method="POST",
+        path="/webhooks",
+        name="createWebhook",
+        summary="Have events sent to an address, by the Standard Webhooks scheme",
+        parameters=(ONCE,),
+        body=CreateWebhook,
+        answers={HTTPStatus.CREATED: Answer("The webhook", {JSON: CreatedWebhook})},
+        refusals=(BAD, TOO_LARGE, MEDIA_TYPE, REUSED),
+    ),
+    Operation(
+        method="GET",
+        path="/webhooks",
+        name="listWebhooks",
+        summary="The webhooks, and how they stand",
+        answers={HTTPStatus.OK: Answer("All of them", {JSON: WebhookList})},
+    ),
+    Operation(
+        method="DELETE",
+        path="/webhooks/{webhookId}",
+        name="deleteWebhook",
+        summary="Send nothing more to a webhook",
+        answers={HTTPStatus.NO_CONTENT: Answer("It is gone")},
+        refusals=(NOT_FOUND,),
     ),
     Operation(
         method="GET",

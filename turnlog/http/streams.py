@@ -26,26 +26,13 @@ TICK_SECONDS = 1.0
 _NO_CONTEXT = Context()
 
 
-class Stream:
-    """One reader of one log (`runtime.tail.Follower`)."""
+class Outlet:
+    """One reader's connection: what is written to it, its silence, and its end."""
 
-    def __init__(
-        self,
-        transport: asyncio.Transport,
-        writer: StreamWriter,
-        tail: Tail,
-        view: View,
-        cursor: int,
-        *,
-        follow: bool,
-    ) -> None:
-        """`follow`: go on at the log's end. The headers are written already."""
-        self.view = view
-        self.cursor = cursor
+    def __init__(self, transport: asyncio.Transport, writer: StreamWriter) -> None:
+        """The headers are written already."""
         self._transport = transport
         self._writer = writer
-        self._tail = tail
-        self._follow = follow
         self._first = True
         self._over = False
         self._wake = asyncio.Event()
@@ -55,23 +42,8 @@ class Stream:
         self._write(KEEPALIVE)
 
     async def run(self, store: EventStore) -> None:
-        """Show the log from the cursor until it, or the stream, ends."""
-        log = Portions(store, self._tail.conversation_id)
-        while not self._over:
-            self._wake.clear()
-            await self._drained()
-            if not await self._show_more(store, log) and self._tail.since(self.cursor) == []:
-                if not self._follow:
-                    return
-                await self._live()
-
-    def receive(self, frames: bytes, offset: int, *, ended: bool) -> None:
-        """Take what was published, when caught up."""
-        self.cursor = offset
-        if frames:
-            self._send(frames)
-        if ended:
-            self.end()
+        """Show what there is until it, or the stream, ends. Raises `StoreUnavailable`."""
+        raise NotImplementedError
 
     def fall_behind(self) -> None:
         """Go back to reading."""
@@ -89,29 +61,6 @@ class Stream:
                 self._transport.abort()
         elif now - self._spoke > KEEPALIVE_SECONDS:
             self._write(KEEPALIVE)
-
-    async def _show_more(self, store: EventStore, log: Portions) -> bool:
-        """Show a portion of what follows the cursor; whether there was any."""
-        window = self._tail.since(self.cursor)
-        entries = await log.read(self.cursor) if window is None else portion(window)
-        if not entries:
-            if window is None:
-                self._tail.reached(self.cursor)
-            return False
-        context = _NO_CONTEXT
-        if self.view.needs_context:
-            context = await self._tail.context(store, entries[-1].offset)
-        frames = b"".join([self.view.render(entry, context) for entry in entries])
-        ended = any(self.view.is_last(entry) for entry in entries)
-        self.receive(frames, entries[-1].offset, ended=ended)
-        return True
-
-    async def _live(self) -> None:
-        self._tail.attach(self)
-        try:
-            await self._wake.wait()
-        finally:
-            self._tail.detach(self)
 
     async def _drained(self) -> None:
         """Wait until the reader has taken most of what was written."""
@@ -138,21 +87,84 @@ class Stream:
             self.fall_behind()
 
 
+class Stream(Outlet):
+    """One reader of one log (`runtime.tail.Follower`)."""
+
+    def __init__(
+        self,
+        transport: asyncio.Transport,
+        writer: StreamWriter,
+        tail: Tail,
+        view: View,
+        cursor: int,
+        *,
+        follow: bool,
+    ) -> None:
+        """`follow`: go on at the log's end."""
+        super().__init__(transport, writer)
+        self.view = view
+        self.cursor = cursor
+        self._tail = tail
+        self._follow = follow
+
+    async def run(self, store: EventStore) -> None:
+        """Show the log from the cursor until it, or the stream, ends."""
+        log = Portions(store, self._tail.conversation_id)
+        while not self._over:
+            self._wake.clear()
+            await self._drained()
+            if not await self._show_more(store, log) and self._tail.since(self.cursor) == []:
+                if not self._follow:
+                    return
+                await self._live()
+
+    def receive(self, frames: bytes, offset: int, *, ended: bool) -> None:
+        """Take what was published, when caught up."""
+        self.cursor = offset
+        if frames:
+            self._send(frames)
+        if ended:
+            self.end()
+
+    async def _show_more(self, store: EventStore, log: Portions) -> bool:
+        """Show a portion of what follows the cursor; whether there was any."""
+        window = self._tail.since(self.cursor)
+        entries = await log.read(self.cursor) if window is None else portion(window)
+        if not entries:
+            if window is None:
+                self._tail.reached(self.cursor)
+            return False
+        context = _NO_CONTEXT
+        if self.view.needs_context:
+            context = await self._tail.context(store, entries[-1].offset)
+        frames = b"".join([self.view.render(entry, context) for entry in entries])
+        ended = any(self.view.is_last(entry) for entry in entries)
+        self.receive(frames, entries[-1].offset, ended=ended)
+        return True
+
+    async def _live(self) -> None:
+        self._tail.attach(self)
+        try:
+            await self._wake.wait()
+        finally:
+            self._tail.detach(self)
+
+
 class Streams:
     """The streams that are open on this node."""
 
     def __init__(self) -> None:
-        self._open: set[Stream] = set()
+        self._open: set[Outlet] = set()
         self.draining = False
 
     def __len__(self) -> int:
         return len(self._open)
 
-    def add(self, stream: Stream) -> None:
+    def add(self, stream: Outlet) -> None:
         """Look after the stream until it is removed."""
         self._open.add(stream)
 
-    def remove(self, stream: Stream) -> None:
+    def remove(self, stream: Outlet) -> None:
         """The end of `add`."""
         self._open.discard(stream)
 

@@ -6,6 +6,7 @@ from typing import assert_never
 
 import msgspec
 
+from turnlog.domain.endings import NOBODY_KNOWS
 from turnlog.domain.events import ToolCallCompleted, ToolCallRequested, TurnEnded
 from turnlog.projections.transcript import Step, Turn
 
@@ -68,6 +69,8 @@ def _told(result: ToolCallCompleted) -> str:
             return _so_far("The tool ran out of time and was stopped.", output)
         case "cancelled":
             return _so_far("The call was cancelled before it had finished.", output)
+        case "unknown" if output.endswith(NOBODY_KNOWS):
+            return output
         case "unknown":
             said = "It is unknown whether the tool ran: the server was interrupted meanwhile."
             return _so_far(said, output)

@@ -10,6 +10,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping
 
+import msgspec
+from msgspec.structs import replace
+
 from turnlog.domain.events import (
     Fact,
     MessageCompleted,
@@ -48,20 +51,24 @@ def prompt(
     for turn in transcript(facts):
         items.append(_user(turn.content, blobs))
         for step in turn.steps:
-            items += _answer(step, turn, model)
+            items += _answer(step, turn, model, blobs)
             items += (_user(steered.content, blobs) for steered in step.steered)
     return tuple(items)
 
 
-def blobs_named(facts: Iterable[Fact]) -> set[str]:
-    """The SHA-256 of each blob that the prompt of these facts needs."""
-    return {
-        part.blob
-        for fact in facts
-        if isinstance(fact, TurnQueued | TurnSteered)
-        for part in fact.content
-        if part.blob is not None
-    }
+def blobs_named(facts: Iterable[Fact], model: Model) -> set[str]:
+    """The SHA-256 of each blob that the prompt of these facts needs, for this model."""
+    named: set[str | None] = set()
+    for fact in facts:
+        match fact:
+            case TurnQueued() | TurnSteered():
+                named |= {part.blob for part in fact.content}
+            case ThinkingCompleted() | MessageCompleted() | ToolCallRequested():
+                if fact.provider_data is not None and _gave(model, fact.provider_data):
+                    named.add(fact.provider_data.blob)
+            case _:
+                pass
+    return {sha256 for sha256 in named if sha256 is not None}
 
 
 def _user(content: tuple[ContentPart, ...], blobs: Mapping[str, bytes]) -> UserSaid:
@@ -89,10 +96,16 @@ def _picture(part: ImagePart, data: bytes) -> Text | Picture:
     return Picture(data=data, media_type=part.media_type)
 
 
-def _answer(step: Step, turn: Turn, model: Model) -> Iterator[PromptItem]:
+def _answer(
+    step: Step, turn: Turn, model: Model, blobs: Mapping[str, bytes]
+) -> Iterator[PromptItem]:
     """A step's items that count, and then the results of its calls."""
     endings = [ending for ending in step.endings.values() if ending is not None]
-    items = [(item, ending) for ending in endings if (item := _item(ending, model)) is not None]
+    # What is left of a step without its thoughts would be refused.
+    giver = model if all(_is_there(ending.provider_data, blobs) for ending in endings) else None
+    items = [
+        (item, ending) for ending in endings if (item := _item(ending, giver, blobs)) is not None
+    ]
     yield from _without_lone_thoughts(items)
     for item, ending in items:
         if isinstance(item, AgentCalled) and isinstance(ending, ToolCallRequested):
@@ -106,9 +119,9 @@ def _answer(step: Step, turn: Turn, model: Model) -> Iterator[PromptItem]:
             )
 
 
-def _item(ending: Ending, model: Model) -> _Said | None:
+def _item(ending: Ending, model: Model | None, blobs: Mapping[str, bytes]) -> _Said | None:
     """An item as the model may see it again, or None."""
-    given = None if ending.partial else _own(ending.provider_data, model)
+    given = None if ending.partial else _own(ending.provider_data, model, blobs)
     match ending:
         case ThinkingCompleted():
             return None if given is None else AgentThought(text=ending.text, provider_data=given)
@@ -125,13 +138,24 @@ def _item(ending: Ending, model: Model) -> _Said | None:
             )
 
 
-def _own(data: ProviderData | None, model: Model) -> ProviderData | None:
-    """What this very model gave, and nothing else."""
-    if data is None:
+def _own(
+    data: ProviderData | None, model: Model | None, blobs: Mapping[str, bytes]
+) -> ProviderData | None:
+    """What this very model gave, whole, and nothing else."""
+    if data is None or model is None or not _gave(model, data):
         return None
+    if data.blob is None:
+        return data
+    return replace(data, content=msgspec.json.decode(blobs[data.blob]))
+
+
+def _is_there(data: ProviderData | None, blobs: Mapping[str, bytes]) -> bool:
+    return data is None or data.blob is None or bool(blobs.get(data.blob))
+
+
+def _gave(model: Model, data: ProviderData) -> bool:
     giver = (data.model_provider_id, data.model_provider_api, data.model)
-    asked = (model.model_provider_id, model.model_provider_api, model.model)
-    return data if giver == asked else None
+    return giver == (model.model_provider_id, model.model_provider_api, model.model)
 
 
 def _without_lone_thoughts(items: list[tuple[_Said, Ending]]) -> list[_Said]:

@@ -83,10 +83,6 @@ class Actor:
         self._others_wrote = True
         self._begin()
 
-    async def known(self) -> Standing:
-        """Where the conversation stands, as far as this node knows; raises `NotFound`."""
-        return self.standing or await load(self._store, self.conversation_id)
-
     async def room(self) -> None:
         """Wait until the mailbox can take more: a provider may be faster than the disk."""
         await self._mailbox.room()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import os
 import time
 from collections.abc import AsyncIterator, Sequence
@@ -12,19 +11,20 @@ from typing import Any
 from uuid import UUID
 
 import structlog
-from msgspec.structs import replace
 
 from turnlog.domain import commands
 from turnlog.domain.commands import CallDecision, CallResult, Command
 from turnlog.domain.errors import NodeStopping, NotFound
 from turnlog.domain.events import Changes
-from turnlog.domain.identity import turn_id_in, uuid7
+from turnlog.domain.identity import blob_of, turn_id_in, uuid7
 from turnlog.domain.records import Blob, TurnRow
 from turnlog.domain.values import Configuration, ContentPart, OnBusy, Overrides
 from turnlog.runtime.actors import Actors
 from turnlog.runtime.arguments import check_edits
 from turnlog.runtime.asking import Submitted, ask, standing_of, submitted
+from turnlog.runtime.deliveries import Deliveries
 from turnlog.runtime.expiring import Expiring
+from turnlog.runtime.feed import Feed
 from turnlog.runtime.forgetting import Forgetting
 from turnlog.runtime.hints import HintExchange
 from turnlog.runtime.journal import Journal
@@ -32,6 +32,8 @@ from turnlog.runtime.letters import Committed
 from turnlog.runtime.once import Once
 from turnlog.runtime.ownership import Ownership
 from turnlog.runtime.parts import Parts
+from turnlog.runtime.projections import projections_of
+from turnlog.runtime.projectors import Projectors
 from turnlog.runtime.runners import Runners
 from turnlog.runtime.standing import Standing, unborn
 from turnlog.runtime.tail import Tails
@@ -56,6 +58,14 @@ class Turnlog:
         self._journal = Journal(parts.store)
         self._hints = HintExchange(parts.hints, parts.store, self.tails)
         self.toolbox = Toolbox(parts.tools, parts.servers)
+        self.feed = Feed(parts.store, parts.views, self._hints.moves)
+        self.projectors = Projectors(
+            projections_of(parts),
+            parts.checkpoints,
+            parts.generations,
+            parts.store,
+            self._hints.moves,
+        )
         self._actors = Actors(
             parts.store,
             parts.records,
@@ -83,6 +93,7 @@ class Turnlog:
             parts.nodes, parts.clock, parts.store.buckets, unowned.expire, parts.action_timeout
         )
         self._forgetting = Forgetting(parts.records, parts.clock, parts.store.buckets)
+        self._deliveries = Deliveries(parts.webhooks, parts.webhook_sender, parts.store, self.node)
         self._stopping = False
 
     @property
@@ -105,6 +116,9 @@ class Turnlog:
             asyncio.create_task(self._ownership.run()),
             asyncio.create_task(self._expiring.run()),
             asyncio.create_task(self._forgetting.run()),
+            asyncio.create_task(self.feed.run()),
+            asyncio.create_task(self._deliveries.run()),
+            asyncio.create_task(self.projectors.run()),
         ]
         try:
             yield self
@@ -189,9 +203,7 @@ class Turnlog:
         """Ask the turn to stop; whoever runs it obeys. How it stands then."""
 
         def asked(committed: Committed) -> TurnRow:
-            standing, entries = committed
-            ended = replace(turn, status="cancelled") if entries else turn
-            return standing.turns.get(turn.turn_id, ended)
+            return committed[0].turn(turn.turn_id) or turn
 
         command = commands.CancelTurn(
             at=self.parts.clock.now(),
@@ -224,7 +236,7 @@ class Turnlog:
 
         Raises `InvalidInput` for arguments of theirs that do not fit the tool.
         """
-        await check_edits(self.toolbox, self._actors.of(turn.conversation_id), decisions)
+        await check_edits(self.toolbox, self.parts.store, turn.conversation_id, decisions)
         command = commands.DecideCalls(decisions=tuple(decisions), by=by, **self._answering(turn))
         return await self._answered(turn, command, once)
 
@@ -238,15 +250,12 @@ class Turnlog:
         self, turn: TurnRow, command: Command, once: Once[TurnRow] | None
     ) -> TurnRow:
         def stands(committed: Committed) -> TurnRow:
-            return committed[0].turns[turn.turn_id]
+            row = committed[0].turn(turn.turn_id)
+            assert row is not None, "who is given an answer has not ended before"
+            return row
 
         return await ask(self._actors.of(turn.conversation_id), command, stands, once)
 
     def _take_something_new(self) -> None:
         if self._stopping:
             raise NodeStopping()
-
-
-def blob_of(media_type: str, data: bytes) -> Blob:
-    """Bytes under their SHA-256."""
-    return Blob(sha256=hashlib.sha256(data).hexdigest(), media_type=media_type, data=data)

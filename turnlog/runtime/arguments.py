@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Any
+from uuid import UUID
 
 import msgspec
 from msgspec.structs import replace
 
 from turnlog.domain.commands import CallDecision
 from turnlog.domain.errors import InvalidInput
+from turnlog.domain.ports import EventStore
 from turnlog.domain.turn import OpenCall
-from turnlog.runtime.actor import Actor
 from turnlog.runtime.schemas import problems
+from turnlog.runtime.standing import load
 from turnlog.runtime.toolbox import Offers, Toolbox
 
 
@@ -40,10 +42,15 @@ def arguments_of(call: OpenCall, offers: Offers) -> dict[str, Any]:
     return arguments
 
 
-async def check_edits(toolbox: Toolbox, actor: Actor, decisions: Sequence[CallDecision]) -> None:
-    """Raises `InvalidInput` for arguments of a person's that do not fit the tool of their call."""
+async def check_edits(
+    toolbox: Toolbox, store: EventStore, conversation_id: UUID, decisions: Sequence[CallDecision]
+) -> None:
+    """Raises `InvalidInput` for arguments of a person's that do not fit the tool of their call.
+
+    What this node remembers may be older than the call, so the log is read.
+    """
     edits = {each.call_id: each.arguments for each in decisions if each.arguments is not None}
-    turn = (await actor.known()).state.running if edits else None
+    turn = (await load(store, conversation_id)).state.running if edits else None
     if turn is None:
         return
     offers = await toolbox.offers(turn.settings.tools)

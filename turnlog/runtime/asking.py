@@ -64,9 +64,11 @@ def submitted(committed: Committed) -> Submitted:
     standing, entries = committed
     accepted = next((entry for entry in entries if entry.topic == "turn.queued"), entries[0])
     assert accepted.turn_id is not None, "whatever a message makes belongs to a turn"
+    turn = standing.turn(accepted.turn_id)
+    assert turn is not None, "it ended with this append at the earliest"
     return Submitted(
         turn_id=accepted.turn_id,
         conversation_id=standing.conversation_id,
-        status=standing.turns[accepted.turn_id].status,
+        status=turn.status,
         offset=accepted.offset,
     )

@@ -9,12 +9,12 @@ import structlog
 
 from turnlog.domain import commands
 from turnlog.domain.codec import pieces, well_formed
-from turnlog.domain.errors import NotFound, ToolFailed, TurnSuperseded
-from turnlog.domain.ports import Clock, Progress, Tool
+from turnlog.domain.errors import NotFound, ToolFailed, ToolTimedOut, TurnSuperseded
+from turnlog.domain.ports import Progress, Tool
 from turnlog.domain.turn import OpenCall, RunningTurn
 from turnlog.domain.values import ToolCallStatus
-from turnlog.runtime.actor import Actor
 from turnlog.runtime.arguments import Unfit, arguments_of
+from turnlog.runtime.attempt import Attempt
 from turnlog.runtime.toolbox import Offers
 
 MAX_AT_ONCE = 16
@@ -25,10 +25,8 @@ log = structlog.get_logger(__name__)
 class ToolCalls:
     """The calls of one attempt of a turn."""
 
-    def __init__(self, actor: Actor, turn: RunningTurn, clock: Clock) -> None:
-        self._actor = actor
-        self._turn = turn
-        self._clock = clock
+    def __init__(self, attempt: Attempt) -> None:
+        self._attempt = attempt
         self._news = asyncio.Event()
         self._slots = asyncio.Semaphore(MAX_AT_ONCE)
 
@@ -47,7 +45,7 @@ class ToolCalls:
             async with asyncio.TaskGroup() as group:
                 while True:
                     self._news.clear()
-                    turn = self._latest() or turn
+                    turn = self._attempt.latest() or turn
                     for item, call in turn.calls.items():
                         if item not in begun and (todo := self._todo(call, offers)) is not None:
                             begun.add(item)
@@ -59,18 +57,6 @@ class ToolCalls:
             if failures.subgroup(TurnSuperseded):
                 raise TurnSuperseded() from None
             raise
-
-    def _latest(self) -> RunningTurn | None:
-        """The turn as the log has it; None while that has to be read again.
-
-        Raises `TurnSuperseded`: who has lost a turn starts no tool of it.
-        """
-        if self._actor.standing is None:
-            return None
-        turn, mine = self._actor.standing.state.running, self._turn
-        if turn is None or (turn.turn_id, turn.attempt) != (mine.turn_id, mine.attempt):
-            raise TurnSuperseded()
-        return turn
 
     def _todo(self, call: OpenCall, offers: Offers) -> _Run | Unfit | None:
         """What is to be done for a call here; None where it waits for somebody."""
@@ -87,29 +73,29 @@ class ToolCalls:
 
     async def _bring(self, call: OpenCall, todo: _Run | Unfit) -> None:
         """Bring the call to its result."""
+        clock = self._attempt.clock
         spoken = False
 
         async def say(text: str) -> None:
             nonlocal spoken
-            await self._actor.room()
+            await self._attempt.actor.room()
             for piece in pieces(well_formed(text)):
                 spoken = True
-                self._actor.tell(
-                    commands.AppendOutput(**self._owner(), call_id=call.call_id, text=piece)
-                )
+                self._attempt.tell(commands.AppendOutput, call_id=call.call_id, text=piece)
 
         async with self._slots:
-            started = self._clock.now()
+            started = clock.now()
             status, output = await self._outcome(call, todo, say)
         if status != "ok" or not spoken:
             await say(output)
-        duration = (self._clock.now() - started) // 1000
+        duration = (clock.now() - started) // 1000
         log.info("tool_call.completed", tool=call.name, status=status, duration_ms=duration)
         try:
-            await self._actor.ask(
-                commands.CompleteToolCall(
-                    **self._owner(), call_id=call.call_id, status=status, duration_ms=duration
-                )
+            await self._attempt.ask(
+                commands.CompleteToolCall,
+                call_id=call.call_id,
+                status=status,
+                duration_ms=duration,
             )
         except NotFound:
             log.info("tool_call.answered_before", tool=call.name)
@@ -121,24 +107,17 @@ class ToolCalls:
             return "error", str(todo)
         seconds = todo.tool.spec.seconds
         limit = asyncio.timeout(seconds)
-        key = f"{self._turn.turn_id}/{call.call_id}"
+        key = f"{self._attempt.turn.turn_id}/{call.call_id}"
         try:
             async with limit:
                 return "ok", await todo.tool.run(todo.arguments, key, say)
         except ToolFailed as failure:
-            return "error", str(failure)
+            return "timeout" if isinstance(failure, ToolTimedOut) else "error", str(failure)
         except Exception as error:
             if isinstance(error, TimeoutError) and limit.expired():
                 return "timeout", f"The tool was stopped after {seconds:g} s."
             log.exception("tool_call.crashed", tool=call.name)
             return "error", "The tool failed in a way that it did not expect."
-
-    def _owner(self) -> dict[str, Any]:
-        return {
-            "at": self._clock.now(),
-            "turn_id": self._turn.turn_id,
-            "attempt": self._turn.attempt,
-        }
 
 
 class _Run:

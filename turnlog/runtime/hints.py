@@ -1,7 +1,7 @@
 """Words between nodes: which conversations moved here, and which moved elsewhere.
 
 Those that heed them are the tails, for their readers, and the actors of turns that run
-here, which others may have asked to end.
+here, which others may have asked to end; and, told by `moves`, whoever follows the feed.
 
 A hint may be lost. So once a second, and when hearing begins anew, one query
 tells which buckets moved, and the logs that are read here are looked at again.
@@ -18,6 +18,7 @@ import structlog
 from turnlog.domain.errors import StoreUnavailable
 from turnlog.domain.identity import bucket_of
 from turnlog.domain.ports import EventStore, Hints
+from turnlog.runtime.moves import Moves
 from turnlog.runtime.tail import Tails
 
 GATHER_SECONDS = 0.005
@@ -57,6 +58,7 @@ class HintExchange:
         self._hints = hints
         self._store = store
         self._tails = tails
+        self.moves = Moves(store.buckets)
         self._runs: Runs = _NoRuns()
         self._moved: dict[UUID, int] = {}
         self._any_moved = asyncio.Event()
@@ -66,6 +68,7 @@ class HintExchange:
 
     def moved(self, conversation_id: UUID, offset: int) -> None:
         """Say, together with what else moves in these milliseconds, how far the log reaches."""
+        self.moves.tell(conversation_id, offset)
         self._moved[conversation_id] = offset
         self._any_moved.set()
 
@@ -90,6 +93,7 @@ class HintExchange:
             await self._hints.say(moved)
 
     def _hear(self, conversation_id: UUID, offset: int) -> None:
+        self.moves.tell(conversation_id, offset)
         if any(one.behind(conversation_id, offset) for one in (self._tails, self._runs)):
             self._heard[conversation_id] = offset
             self._any_heard.set()

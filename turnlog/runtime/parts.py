@@ -9,8 +9,10 @@ from msgspec import Struct
 
 from turnlog.domain.ports import (
     BlobStore,
+    Checkpoints,
     Clock,
     EventStore,
+    Generations,
     Hints,
     Nodes,
     Records,
@@ -19,6 +21,7 @@ from turnlog.domain.ports import (
     Views,
 )
 from turnlog.domain.records import Process
+from turnlog.domain.webhooks import Webhooks, WebhookSender
 from turnlog.runtime.models import Models
 
 
@@ -34,7 +37,11 @@ class Parts(Struct, frozen=True, kw_only=True):
     blobs: BlobStore
     nodes: Nodes
     records: Records
+    checkpoints: Checkpoints
+    generations: Generations
     hints: Hints
+    webhooks: Webhooks
+    webhook_sender: WebhookSender
     clock: Clock
     models: Models
     tools: Mapping[str, Tool]

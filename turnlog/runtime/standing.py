@@ -23,13 +23,21 @@ from turnlog.projections.listing import Listing
 
 
 class Standing(Struct, frozen=True, kw_only=True):
-    """A conversation's folded state with its head and inline projections; `turns` are unended."""
+    """A conversation's folded state with its head and inline projections.
+
+    `turns` are those that have not ended; `ended` those that did with the last append here.
+    """
 
     conversation_id: UUID
     head: Head
     state: Conversation
     listing: Listing | None = None
     turns: dict[UUID, TurnRow] = {}
+    ended: dict[UUID, TurnRow] = {}
+
+    def turn(self, turn_id: UUID) -> TurnRow | None:
+        """How a turn stands that had not ended before the last append."""
+        return self.turns.get(turn_id) or self.ended.get(turn_id)
 
 
 def unborn(conversation_id: UUID, secret: bytes, tenant_id: str) -> Standing:
@@ -112,12 +120,14 @@ class Draft:
 
     def written(self) -> Standing:
         """The standing once the draft is on disk."""
+        touched = {turn_id: self._turns[turn_id] for turn_id in self._touched}
         return Standing(
             conversation_id=self._before.conversation_id,
             head=replace(self._before.head, offset=self.offset, hash=self._hash),
             state=self._state,
             listing=self._listing,
-            turns={key: row for key, row in self._turns.items() if row.last_offset is None},
+            turns=_unended(self._turns),
+            ended={key: row for key, row in touched.items() if row.last_offset is not None},
         )
 
     def _add(self, fact: Fact, topic: str, state: bytes, at: int) -> None:
@@ -157,5 +167,8 @@ def _folded(standing: Standing, entries: Iterable[Entry]) -> Standing:
             )
             if row is not None:
                 rows[entry.turn_id] = row
-    unended = {key: row for key, row in rows.items() if row.last_offset is None}
-    return replace(standing, state=state, listing=listed, turns=unended)
+    return replace(standing, state=state, listing=listed, turns=_unended(rows), ended={})
+
+
+def _unended(rows: dict[UUID, TurnRow]) -> dict[UUID, TurnRow]:
+    return {turn_id: row for turn_id, row in rows.items() if row.last_offset is None}

@@ -3,43 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
-from contextlib import aclosing
-from typing import Any, assert_never
 
 import structlog
-from tenacity import RetryCallState
 
 from turnlog.domain import commands
-from turnlog.domain.codec import pieces, well_formed
-from turnlog.domain.commands import RunnerCommand
-from turnlog.domain.errors import (
-    ModelFailed,
-    ModelFailure,
-    StoreUnavailable,
-    TurnlogError,
-    TurnSuperseded,
-)
-from turnlog.domain.model import (
-    ItemCompleted,
-    ItemDelta,
-    ItemStarted,
-    ModelRequest,
-    StepFinished,
-    UsageReported,
-)
-from turnlog.domain.ports import Clock, ModelProvider
+from turnlog.domain.codec import well_formed
+from turnlog.domain.errors import ModelFailed, TurnlogError, TurnSuperseded
 from turnlog.domain.turn import RunningTurn
-from turnlog.domain.values import TurnError, Usage
-from turnlog.runtime.actor import STORE_RETRY_SECONDS, Actor
+from turnlog.domain.values import TurnError
+from turnlog.runtime.attempt import Attempt
 from turnlog.runtime.calls import ToolCalls
-from turnlog.runtime.prompting import Prompter
-from turnlog.runtime.retries import several_tries
-from turnlog.runtime.toolbox import Offers, Toolbox
+from turnlog.runtime.steps import Steps
 
 MAX_STEPS = 64
 MAX_MESSAGE = 4000
-MAX_NAME = 256
 
 log = structlog.get_logger(__name__)
 
@@ -49,39 +26,24 @@ class TurnRunner:
 
     def __init__(
         self,
-        actor: Actor,
-        turn: RunningTurn,
+        attempt: Attempt,
+        steps: Steps,
+        calls: ToolCalls,
         *,
-        model: Callable[[], ModelProvider],
-        prompter: Prompter,
-        toolbox: Toolbox,
-        clock: Clock,
-        stall_timeout: float,
         deadline: float,
         patience: float,
-        sleep: Callable[[float], Awaitable[None]],
     ) -> None:
-        """`model` may refuse. Times in seconds: `stall_timeout` is how long a model may say
-        nothing, `deadline` how long the attempt may take, `patience` how long the turn may
-        rest for others to answer its calls.
+        """Times in seconds: `deadline` is how long the attempt may take, `patience` how long
+        the turn may rest for others to answer its calls.
         """
-        self._actor = actor
-        self._turn = turn
-        self._model = model
-        self._prompter = prompter
-        self._toolbox = toolbox
-        self._calls = ToolCalls(actor, turn, clock)
-        self._offers: Offers = {}
-        self._names: dict[int, str] = {}
-        self._clock = clock
-        self._stall_timeout = stall_timeout
+        self._attempt = attempt
+        self._steps = steps
+        self._calls = calls
         self._deadline = deadline
         self._patience = patience
-        self._sleep = sleep
-        self._usage = Usage()
 
     async def run(self) -> None:
-        """Bring the turn to its end.
+        """Bring the turn to its end, or to where it rests.
 
         Cancelling this task leaves the turn open, unless that was asked for in its log.
         """
@@ -119,143 +81,39 @@ class TurnRunner:
         self._calls.look()
 
     async def _loop(self) -> None:
-        turn: RunningTurn | None = self._turn
+        turn: RunningTurn | None = self._attempt.turn
         while turn is not None and not turn.resting:
             if turn.calls:
                 turn = await self._answer_calls(turn)
             elif not turn.wants_step:
-                turn = await self._ask(commands.CompleteTurn)
+                turn = await self._attempt.ask(commands.CompleteTurn)
             elif turn.step >= MAX_STEPS:
                 message = f"The turn took {MAX_STEPS} steps without an end."
                 await self._fail("step_limit", message)
                 return
             else:
-                turn = await self._step()
+                turn = await self._steps.next()
 
     async def _answer_calls(self, turn: RunningTurn) -> RunningTurn | None:
         """Run what can be run of the calls, and rest for the others; the turn after that."""
-        turn = await self._calls.run(turn, self._offers or await self._look_for_tools())
+        turn = await self._calls.run(turn, await self._steps.offers())
         if not turn.calls:
             return turn
-        expires_at = self._clock.now() + int(self._patience * 1_000_000)
-        return await self._ask(commands.RestTurn, expires_at=expires_at)
-
-    async def _look_for_tools(self) -> Offers:
-        self._offers = await self._toolbox.offers(self._turn.settings.tools)
-        return self._offers
-
-    async def _step(self) -> RunningTurn | None:
-        """One step, tried again after failures that may pass; the turn after it."""
-        tries = several_tries(before_sleep=self._retrying, sleep=self._sleep)
-        return await tries(self._try_step)
-
-    async def _try_step(self) -> RunningTurn | None:
-        started = self._clock.now()
-        await self._ask(commands.StartStep)
-        # Read after the step's start is on disk: what is told from then on wants another step.
-        request = await self._request()
-        self._usage = Usage(estimated=True)
-        finished = await self._listen(request)
-        turn = await self._ask(
-            commands.CompleteStep,
-            usage=finished.usage,
-            stop_reason=finished.stop_reason,
-            duration_ms=(self._clock.now() - started) // 1000,
-            response_id=finished.response_id,
-        )
-        self._usage = Usage()
-        return turn
-
-    async def _retrying(self, state: RetryCallState) -> None:
-        failure = state.outcome and state.outcome.exception()
-        pause = state.next_action.sleep if state.next_action else 0.0
-        reason = failure.reason if isinstance(failure, ModelFailed) else "unknown"
-        log.info("turn.retrying", reason=reason, retry=state.attempt_number)
-        usage, self._usage = self._usage, Usage()
-        await self._ask(
-            commands.RetryStep,
-            reason=reason,
-            delay_ms=int(pause * 1000),
-            retry=state.attempt_number,
-            usage=usage if usage.input_tokens or usage.output_tokens else None,
-        )
-
-    async def _request(self) -> ModelRequest:
-        """The step's request; a store that is away is waited for."""
-        offers = await self._look_for_tools()
-        specs = tuple(offer.spec for offer in offers.values())
-        while True:
-            try:
-                return await self._prompter.request(self._turn, specs)
-            except StoreUnavailable:
-                log.warning("turn.store_unavailable")
-                await asyncio.sleep(STORE_RETRY_SECONDS)
-
-    async def _listen(self, request: ModelRequest) -> StepFinished:
-        """Tell the actor what the model says. The watchdog rests while the disk is waited for."""
-        time = asyncio.get_running_loop().time
-        try:
-            async with (
-                asyncio.timeout(self._stall_timeout) as watchdog,
-                aclosing(self._model().stream(request)) as parts,
-            ):
-                async for part in parts:
-                    if isinstance(part, StepFinished):
-                        return part
-                    self._hear(part)
-                    watchdog.reschedule(None)
-                    await self._actor.room()
-                    watchdog.reschedule(time() + self._stall_timeout)
-        except TimeoutError:
-            message = f"The model said nothing for {self._stall_timeout:g} s."
-            raise self._failure("stalled", message) from None
-        raise self._failure("connection", "The model's answer ended before it was whole.")
-
-    def _hear(self, part: ItemStarted | ItemDelta | ItemCompleted | UsageReported) -> None:
-        match part:
-            case ItemStarted():
-                name = self._names[part.item] = well_formed(part.name)[:MAX_NAME]
-                self._tell(commands.StartItem, item=part.item, kind=part.kind, name=name)
-            case ItemDelta():
-                for text in pieces(well_formed(part.text)):
-                    self._tell(commands.AppendText, item=part.item, text=text)
-            case ItemCompleted():
-                self._tell(
-                    commands.CompleteItem,
-                    item=part.item,
-                    provider_data=part.provider_data,
-                    **self._terms(part.item),
-                )
-            case UsageReported():
-                self._usage = part.usage
-            case _:
-                assert_never(part)
-
-    def _terms(self, item: int) -> dict[str, Any]:
-        """Where an item that is a call will run, and what that takes."""
-        offer = self._offers.get(self._names[item])
-        if offer is None:
-            return {}
-        return {
-            "runs_on": offer.runs_on,
-            "approval": offer.approval,
-            "repeatable": offer.spec.repeatable,
-        }
-
-    def _failure(self, reason: ModelFailure, message: str) -> ModelFailed:
-        provider = self._turn.settings.model_provider_id
-        return ModelFailed(reason, message, provider=provider, retryable=True)
+        expires_at = self._attempt.clock.now() + int(self._patience * 1_000_000)
+        return await self._attempt.ask(commands.RestTurn, expires_at=expires_at)
 
     def _asked_to_cancel(self) -> bool:
-        standing = self._actor.standing
-        turn = None if standing is None else standing.state.running
-        return turn is not None and turn.cancel is not None and self._is_mine(turn)
+        try:
+            turn = self._attempt.latest()
+        except TurnSuperseded:
+            return False
+        return turn is not None and turn.cancel is not None
 
     async def _cancel(self) -> None:
         """All is stopped: say so."""
         log.info("turn.cancelled")
         try:
-            await self._ask(commands.AcknowledgeCancel, usage=self._usage)
+            await self._attempt.ask(commands.AcknowledgeCancel, usage=self._steps.usage)
         except TurnSuperseded:
             log.info("turn.superseded")
 
@@ -264,23 +122,6 @@ class TurnRunner:
     ) -> None:
         error = TurnError(code=code, message=message, provider=provider, retryable=retryable)
         try:
-            await self._ask(commands.FailTurn, error=error, usage=self._usage)
+            await self._attempt.ask(commands.FailTurn, error=error, usage=self._steps.usage)
         except TurnSuperseded:
             log.info("turn.superseded")
-
-    async def _ask(self, command: type[RunnerCommand], **members: Any) -> RunningTurn | None:
-        """Handle the command; the turn after it, None once it has ended."""
-        standing, _ = await self._actor.ask(self._command(command, members))
-        turn = standing.state.running
-        return turn if turn is not None and self._is_mine(turn) else None
-
-    def _tell(self, command: type[RunnerCommand], **members: Any) -> None:
-        self._actor.tell(self._command(command, members))
-
-    def _command(self, command: type[RunnerCommand], members: dict[str, Any]) -> RunnerCommand:
-        return command(
-            at=self._clock.now(), turn_id=self._turn.turn_id, attempt=self._turn.attempt, **members
-        )
-
-    def _is_mine(self, turn: RunningTurn) -> bool:
-        return (turn.turn_id, turn.attempt) == (self._turn.turn_id, self._turn.attempt)

@@ -6,7 +6,7 @@ import structlog
 
 from turnlog.domain import commands
 from turnlog.domain.commands import Command
-from turnlog.domain.errors import TurnSuperseded
+from turnlog.domain.errors import StoreUnavailable, TurnSuperseded
 from turnlog.domain.ports import Clock
 from turnlog.domain.records import TurnRow
 from turnlog.runtime.actors import Actors
@@ -41,7 +41,10 @@ class Unowned:
             await self._actors.of(turn.conversation_id).ask(command)
         except TurnSuperseded:
             return False
+        except StoreUnavailable:
+            log.warning("turn.waits_for_the_store", turn_id=str(turn.turn_id))
+            return False
         except Exception:
-            log.exception("turn.not_taken_over", turn_id=str(turn.turn_id))
+            log.exception("unowned.failed", turn_id=str(turn.turn_id))
             return False
         return True

@@ -9,8 +9,9 @@ import msgspec
 from msgspec import Struct, field
 
 from turnlog.adapters.wire.failures import Service, told
-from turnlog.adapters.wire.halves import Halves, mended
+from turnlog.adapters.wire.halves import Halves
 from turnlog.adapters.wire.payloads import Payloads
+from turnlog.domain.codec import mended
 from turnlog.domain.model import ItemCompleted, ItemDelta, ItemStarted, ModelPart, UsageReported
 from turnlog.domain.values import ItemKind, StopReason, Usage
 

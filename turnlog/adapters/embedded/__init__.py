@@ -13,19 +13,28 @@ from typing import IO
 
 from turnlog.adapters.embedded.cluster import Cluster
 from turnlog.adapters.embedded.errors import EmbeddedPostgresFailed
+from turnlog.adapters.embedded.postmaster import find_postmaster
+from turnlog.adapters.embedded.watching import watched
 
 __all__ = ["EmbeddedPostgresFailed", "embedded_postgres", "running_postgres"]
+
+FOLDER = "postgres"
 
 
 @asynccontextmanager
 async def embedded_postgres(
     data_dir: Path, settings: Mapping[str, str] | None = None
 ) -> AsyncIterator[str]:
-    """As `running_postgres`, with the waiting done in a thread."""
+    """As `running_postgres`, with the waiting done in a thread.
+
+    A server that ends meanwhile, killed for its memory perhaps, is started again.
+    """
     server = running_postgres(data_dir, settings)
     starting = asyncio.create_task(asyncio.to_thread(server.__enter__))
     try:
-        yield await asyncio.shield(starting)
+        url = await asyncio.shield(starting)
+        async with watched(lambda: _start_again(data_dir, settings or {})):
+            yield url
     finally:
         await asyncio.wait([starting])
         if starting.exception() is None:
@@ -40,10 +49,10 @@ def running_postgres(data_dir: Path, settings: Mapping[str, str] | None = None) 
     was killed has left. `settings` are PostgreSQL's own and go over ours; whoever joins takes
     the server as it is. Raises `EmbeddedPostgresFailed`.
     """
-    data_dir = data_dir.expanduser().resolve()
+    data_dir = _resolved(data_dir)
     data_dir.mkdir(parents=True, exist_ok=True)
-    cluster = Cluster(data_dir / "postgres")
-    with (data_dir / "postgres.gate").open("w") as gate, _users(data_dir) as users:
+    cluster = Cluster(data_dir / FOLDER)
+    with _gate(data_dir) as gate, _users(data_dir) as users:
         fcntl.flock(gate, fcntl.LOCK_EX)
         postmaster = cluster.ensure_running(settings or {}, others_use_it=not _is_alone(users))
         fcntl.flock(users, fcntl.LOCK_SH)
@@ -54,6 +63,28 @@ def running_postgres(data_dir: Path, settings: Mapping[str, str] | None = None) 
             fcntl.flock(gate, fcntl.LOCK_EX)
             if _is_alone(users):
                 cluster.stop()
+
+
+def _start_again(data_dir: Path, settings: Mapping[str, str]) -> bool:
+    """Start the server if it has ended, and nobody else has; whether that was so."""
+    data_dir = _resolved(data_dir)
+    if find_postmaster(data_dir / FOLDER) is not None:
+        return False
+    with _gate(data_dir) as gate:
+        fcntl.flock(gate, fcntl.LOCK_EX)
+        if find_postmaster(data_dir / FOLDER) is not None:
+            return False
+        # Whoever else uses the folder has seen the server run, and so sees that it ended.
+        Cluster(data_dir / FOLDER).ensure_running(settings, others_use_it=False)
+        return True
+
+
+def _resolved(data_dir: Path) -> Path:
+    return data_dir.expanduser().resolve()
+
+
+def _gate(data_dir: Path) -> IO[str]:
+    return (data_dir / "postgres.gate").open("w")
 
 
 def _users(data_dir: Path) -> IO[str]:

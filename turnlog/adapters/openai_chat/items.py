@@ -9,7 +9,8 @@ from msgspec import Struct, field
 
 from turnlog.adapters.openai_chat.chunks import Call
 from turnlog.adapters.openai_chat.details import Detail, join, without_texts
-from turnlog.adapters.wire.halves import Halves, mended
+from turnlog.adapters.wire.halves import Halves
+from turnlog.domain.codec import mended
 from turnlog.domain.model import ItemCompleted, ItemDelta, ItemStarted, ModelPart
 from turnlog.domain.values import ItemKind
 

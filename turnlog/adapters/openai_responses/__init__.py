@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator
+from contextlib import aclosing
 
 from openai import AsyncOpenAI, DefaultAsyncHttpxClient, OpenAIError
 
+from turnlog.adapters.openai_responses.forgetting import ever_less, is_undecipherable
 from turnlog.adapters.openai_responses.request import body_of
 from turnlog.adapters.openai_responses.stream import ResponsesReader
 from turnlog.adapters.wire.answering import LIMITS, TIMEOUT, answer
 from turnlog.adapters.wire.failures import Service
+from turnlog.domain.errors import ModelFailed
 from turnlog.domain.model import ModelPart, ModelRequest
 
 
@@ -26,8 +29,26 @@ class OpenAIResponses:
             http_client=DefaultAsyncHttpxClient(limits=LIMITS),
         )
 
-    def stream(self, request: ModelRequest) -> AsyncGenerator[ModelPart, None]:
-        """The parts of one answer; raises `ModelFailed`."""
+    async def stream(self, request: ModelRequest) -> AsyncGenerator[ModelPart, None]:
+        """The parts of one answer; raises `ModelFailed`.
+
+        Reasoning that OpenAI says it cannot decrypt is left out, and the rest asked at once.
+        """
+        refusal: ModelFailed | None = None
+        for asked in ever_less(request):
+            try:
+                async with aclosing(self._answer(asked)) as parts:
+                    async for part in parts:
+                        yield part
+                return
+            except ModelFailed as failure:
+                if not is_undecipherable(failure):
+                    raise
+                refusal = failure
+        if refusal is not None:
+            raise refusal
+
+    def _answer(self, request: ModelRequest) -> AsyncGenerator[ModelPart, None]:
         create = self._client.responses.with_streaming_response.create
         reader = ResponsesReader(self._service)
         return answer(request, lambda: create(**body_of(request)), reader, self._service)

@@ -8,7 +8,7 @@ from typing import Any
 from turnlog.adapters.openai_responses.events import TEXTS, THOUGHTS, Answer, Event, Fault, payloads
 from turnlog.adapters.openai_responses.items import Output, kept, texts_of
 from turnlog.adapters.wire.failures import Service, told
-from turnlog.adapters.wire.halves import mended
+from turnlog.domain.codec import mended
 from turnlog.domain.model import ItemCompleted, ItemStarted, ModelPart
 from turnlog.domain.values import ItemKind, StopReason, Usage
 

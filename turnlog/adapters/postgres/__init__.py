@@ -8,7 +8,9 @@ from contextlib import asynccontextmanager
 from msgspec import Struct
 
 from turnlog.adapters.postgres.blobs import PostgresBlobs
+from turnlog.adapters.postgres.checkpoints import PostgresCheckpoints
 from turnlog.adapters.postgres.connections import open_connections
+from turnlog.adapters.postgres.generations import PostgresGenerations
 from turnlog.adapters.postgres.hints import PostgresHints
 from turnlog.adapters.postgres.lanes import open_lanes
 from turnlog.adapters.postgres.migrate import SchemaRefused, migrate
@@ -16,6 +18,7 @@ from turnlog.adapters.postgres.nodes import PostgresNodes
 from turnlog.adapters.postgres.records import PostgresRecords
 from turnlog.adapters.postgres.store import BUCKETS, PostgresEventStore
 from turnlog.adapters.postgres.views import PostgresViews
+from turnlog.adapters.postgres.webhooks import PostgresWebhooks
 
 __all__ = ["Postgres", "SchemaRefused", "migrate", "open_postgres"]
 
@@ -28,12 +31,20 @@ class Postgres(Struct, frozen=True):
     blobs: PostgresBlobs
     nodes: PostgresNodes
     records: PostgresRecords
+    checkpoints: PostgresCheckpoints
+    generations: PostgresGenerations
     hints: PostgresHints
+    webhooks: PostgresWebhooks
 
 
 @asynccontextmanager
 async def open_postgres(
-    url: str, *, writers: int = 8, readers: int = 8, patience: float = 10.0
+    url: str,
+    *,
+    writers: int = 8,
+    readers: int = 8,
+    projectors: int = 2,
+    patience: float = 10.0,
 ) -> AsyncIterator[Postgres]:
     """The ports of a migrated database; raises `StoreUnavailable` if it cannot be reached.
 
@@ -46,6 +57,10 @@ async def open_postgres(
         open_connections(
             url, size=readers, patience=patience, plans="force_custom_plan"
         ) as reading,
+        # What takes long must not keep others waiting.
+        open_connections(
+            url, size=projectors, patience=patience, plans="force_custom_plan"
+        ) as projecting,
     ):
         buckets: int = (await reading.rows(BUCKETS))[0][0]
         hints = PostgresHints(url)
@@ -56,7 +71,10 @@ async def open_postgres(
                 blobs=PostgresBlobs(reading, buckets),
                 nodes=PostgresNodes(reading),
                 records=PostgresRecords(reading),
+                checkpoints=PostgresCheckpoints(projecting, buckets),
+                generations=PostgresGenerations(projecting, buckets),
                 hints=hints,
+                webhooks=PostgresWebhooks(reading),
             )
         finally:
             hints.hang_up()

@@ -51,6 +51,16 @@ class Connections:
         rows = await self.rows(query, *arguments)
         return rows[0] if rows else None
 
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[asyncpg.pool.PoolConnectionProxy]:
+        """A connection for one transaction. Raises what the driver raises."""
+        async with (
+            self._pool.acquire(timeout=self.patience) as connection,
+            _closed(connection),
+            connection.transaction(),
+        ):
+            yield connection
+
     async def _fetch(self, query: str, *arguments: Any) -> list[asyncpg.Record]:
         async with self._pool.acquire(timeout=self.patience) as connection:
             return await connection.fetch(query, *arguments, timeout=self.patience)
@@ -90,6 +100,16 @@ async def connect(url: str, patience: float) -> asyncpg.Connection:
     connection = await asyncpg.connect(url, timeout=patience, server_settings=_SETTINGS)
     await _begin(connection)
     return connection
+
+
+@asynccontextmanager
+async def _closed(connection: asyncpg.pool.PoolConnectionProxy) -> AsyncIterator[None]:
+    """Who was cancelled twice may have left a transaction open, and with it its locks."""
+    try:
+        yield
+    finally:
+        if connection.is_in_transaction():
+            connection.terminate()
 
 
 async def _begin(connection: asyncpg.Connection) -> None:

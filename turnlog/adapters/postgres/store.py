@@ -13,7 +13,7 @@ from turnlog.adapters.postgres.lanes import Lanes
 from turnlog.adapters.postgres.outages import is_outage
 from turnlog.domain.errors import StoreUnavailable
 from turnlog.domain.identity import bucket_of
-from turnlog.domain.records import Append, Entry, Head
+from turnlog.domain.records import Append, Entry, FedEntry, Head
 
 BUCKETS = "SELECT value::integer FROM settings WHERE name = 'buckets'"
 
@@ -43,7 +43,7 @@ READS = {
 }
 
 FEED = """
-SELECT originator_id, notification_id, originator_version, topic, state, turn_id, at
+SELECT originator_id, tenant_id, notification_id, originator_version, topic, state, turn_id, at
 FROM stored_events
 WHERE bucket = $1 AND notification_id > $2
 ORDER BY notification_id
@@ -133,10 +133,13 @@ class PostgresEventStore:
         )
         return [Entry(*row) for row in rows]
 
-    async def feed(self, bucket: int, *, after: int, limit: int) -> list[tuple[int, UUID, Entry]]:
+    async def feed(self, bucket: int, *, after: int, limit: int) -> list[FedEntry]:
         after = after * self._buckets + bucket
         rows = await self._readers.rows(FEED, bucket, after, limit)
-        return [(number // self._buckets, id, Entry(*row)) for id, number, *row in rows]
+        return [
+            FedEntry(bucket, number // self._buckets, an_id, tenant_id, Entry(*row))
+            for an_id, tenant_id, number, *row in rows
+        ]
 
     async def offsets(self, conversation_ids: Sequence[UUID]) -> dict[UUID, int]:
         buckets = {self._bucket(conversation_id) for conversation_id in conversation_ids}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
@@ -10,7 +11,7 @@ import asyncpg
 from turnlog.adapters.postgres.arrays import storable
 from turnlog.adapters.postgres.connections import Connections
 from turnlog.domain.identity import bucket_of
-from turnlog.domain.records import ConversationRow, Listed, ListQuery, TurnRow
+from turnlog.domain.records import ConversationRow, Labels, Listed, ListQuery, TurnRow
 
 LISTED = """
 SELECT c.conversation_id, c.created_at, c.updated_at, c.status, c.agent_role, c.tags,
@@ -23,6 +24,11 @@ CONVERSATION = LISTED + "WHERE c.bucket = $1 AND c.conversation_id = $2"
 
 CONVERSATIONS = LISTED + "WHERE NOT c.deleted AND c.tenant_id = $1"
 NEWEST_FIRST = " ORDER BY c.created_at DESC, c.conversation_id DESC LIMIT $2"
+
+LABELS = """
+SELECT conversation_id, tags, deleted FROM conversations
+WHERE bucket = ANY ($1) AND conversation_id = ANY ($2)
+"""
 
 TURN = """
 SELECT turn_id, conversation_id, status, first_offset, last_offset, attempt, node, expires_at
@@ -50,6 +56,11 @@ class PostgresViews:
     async def conversations(self, query: ListQuery) -> list[Listed]:
         statement, arguments = list_query(query)
         return [_listed(row) for row in await self._readers.rows(statement, *arguments)]
+
+    async def labels(self, conversation_ids: Sequence[UUID]) -> dict[UUID, Labels]:
+        buckets = {bucket_of(an_id, self._buckets) for an_id in conversation_ids}
+        rows = await self._readers.rows(LABELS, list(buckets), list(conversation_ids))
+        return {an_id: Labels(frozenset(tags), deleted) for an_id, tags, deleted in rows}
 
     async def turn(self, turn_id: UUID) -> TurnRow | None:
         row = await self._readers.row(ONE_TURN, bucket_of(turn_id, self._buckets), turn_id)

@@ -6,7 +6,7 @@ Paths are named as the model named them; a path of the server is never told.
 from __future__ import annotations
 
 import errno
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
 from turnlog.adapters.tools.text import shown_name
@@ -22,7 +22,8 @@ IS_FOLDER = "'{path}' is a folder. Use listFiles to see what is in it, or name a
 SPECIAL = "'{path}' is no regular file (a pipe, socket or device), so it is not opened."
 UNTYPABLE = "'{path}' is no path: it holds a character that no file name can have."
 
-MESSAGES = {
+READING = {
+    0: "'{path}' could not be read: {reason}.",
     errno.EXDEV: OUTSIDE,
     errno.ENOENT: MISSING,
     errno.ENOTDIR: NO_FOLDER,
@@ -36,7 +37,25 @@ MESSAGES = {
     errno.ENAMETOOLONG: "'{path}' is too long for a path.",
     errno.EAGAIN: "'{path}' was being changed all the while. Try again.",
 }
-OTHERWISE = "'{path}' could not be read: {reason}."
+"""By the number of the error; 0 for all others."""
+
+NO_ROOM = "There is no room left on the disk for '{path}'."
+PROTECTED = "'{path}' may not be changed: the server has no permission for it."
+REPOSITORY = "'{path}' belongs to a repository of git (.git), which tools do not change."
+THERE = "There is already a '{path}'. readFile shows it."
+CHANGED = "'{path}' was changed by somebody else meanwhile. Read it again."
+
+CHANGING = READING | {
+    0: "'{path}' could not be changed: {reason}.",
+    errno.ENOENT: "'{path}' cannot be: a folder on the way to it is missing, or has just gone.",
+    errno.EISDIR: "'{path}' is a folder, and only files can be changed.",
+    errno.EEXIST: THERE,
+    errno.EACCES: PROTECTED,
+    errno.EPERM: PROTECTED,
+    errno.EROFS: "'{path}' may not be changed: it is on a disk that can only be read.",
+    errno.ENOSPC: NO_ROOM,
+    errno.EDQUOT: NO_ROOM,
+}
 LONGEST_SHOWN = 300
 
 
@@ -49,10 +68,10 @@ def refused(path: str, message: str, reason: str = "") -> ToolFailed:
 
 
 @contextmanager
-def told(path: str) -> Iterator[None]:
+def told(path: str, messages: Mapping[int, str] = READING) -> Iterator[None]:
     """Turn any `OSError` inside into a `ToolFailed` about this path."""
     try:
         yield
     except OSError as error:
-        message = MESSAGES.get(error.errno or 0, OTHERWISE)
+        message = messages.get(error.errno or 0, messages[0])
         raise refused(path, message, error.strerror or "unknown error") from error

@@ -27,20 +27,16 @@ class Workspace:
     def __init__(self, root: str | os.PathLike[str], *, opener: Opener | None = None) -> None:
         """Raises `OSError` if `root` is no folder; `opener` is for tests."""
         self._root = os.open(root, HANDLE)
+        status = os.fstat(self._root)
+        self.identity = (status.st_dev, status.st_ino)
+        """Of the folder: its device and number."""
         # Closed only when no thread can still use it: its number may be given to another file.
         weakref.finalize(self, os.close, self._root)
         self._opener = opener or best_opener(self._root)
 
     def open(self, path: str, flags: int) -> int:
         """A descriptor of what stands at `path`; raises `OSError`, EXDEV for outside."""
-        try:
-            name = os.fsencode(path)
-        except UnicodeEncodeError:
-            raise OSError(errno.EINVAL, os.strerror(errno.EINVAL)) from None
-        if b"\0" in name:
-            raise OSError(errno.EINVAL, os.strerror(errno.EINVAL))
-        if len(name) >= LONGEST_PATH:
-            raise OSError(errno.ENAMETOOLONG, os.strerror(errno.ENAMETOOLONG))
+        check_path(path)
         return self._opener(self._root, path or ".", flags)
 
     def open_folder(self, path: str) -> int:
@@ -52,6 +48,18 @@ class Workspace:
         """The regular file at `path`; raises `ToolFailed`, also for anything else there."""
         with told(path):
             return regular(self.open(path, FILE), path)
+
+
+def check_path(path: str) -> None:
+    """Raise `OSError` if no file can have this path, whatever is on the disk."""
+    try:
+        name = os.fsencode(path)
+    except UnicodeEncodeError:
+        raise OSError(errno.EINVAL, os.strerror(errno.EINVAL)) from None
+    if b"\0" in name:
+        raise OSError(errno.EINVAL, os.strerror(errno.EINVAL))
+    if len(name) >= LONGEST_PATH:
+        raise OSError(errno.ENAMETOOLONG, os.strerror(errno.ENAMETOOLONG))
 
 
 def open_in(folder: int, name: str, path: str) -> BufferedReader:

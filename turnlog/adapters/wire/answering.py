@@ -25,6 +25,7 @@ from turnlog.domain.values import StopReason, Usage
 
 TIMEOUT = httpx2.Timeout(None, connect=10.0)
 LIMITS = httpx2.Limits(max_connections=None, max_keepalive_connections=100)
+MAX_ID = 256  # characters of an id that is only kept to look an answer up
 _LAST_BYTES = 0.1
 
 
@@ -60,8 +61,8 @@ async def answer(
 ) -> AsyncGenerator[ModelPart, None]:
     """The parts of an answer. Closing the generator closes the response, and so hangs up.
 
-    The usage so far is told as soon as the provider accepts the request, after each
-    item, and before a failure.
+    The usage so far is told as soon as the provider accepts the request, after whatever
+    was heard at once, after each item, and before a failure: who hangs up has been told.
     """
     meter = Meter(request)
     accepted = False
@@ -71,13 +72,17 @@ async def answer(
             yield UsageReported(meter.so_far(None))
             events = EventLines()
             async for chunk in (body := response.iter_bytes()):
+                heard = False
                 for payload in events.feed(chunk):
                     for part in reader.read(payload):
                         yield part
                         if isinstance(part, ItemDelta):
                             meter.heard(part.text)
+                            heard = True
                         elif isinstance(part, ItemCompleted):
                             yield UsageReported(meter.so_far(reader.usage))
+                if heard:
+                    yield UsageReported(meter.so_far(reader.usage))
                 if reader.ended:
                     await _drained(body)
                     break
@@ -95,7 +100,7 @@ async def answer(
     yield StepFinished(
         usage=reader.usage or meter.so_far(None),
         stop_reason=reader.stop_reason,
-        response_id=reader.response_id and well_formed(reader.response_id),
+        response_id=reader.response_id and well_formed(reader.response_id)[:MAX_ID],
     )
 
 

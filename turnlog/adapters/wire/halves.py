@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from turnlog.domain.codec import well_formed
 
 _LOST = "\N{REPLACEMENT CHARACTER}"
@@ -34,16 +32,3 @@ class Halves:
         whole = well_formed(text)
         self.broken = self.broken or whole.count(_LOST) != text.count(_LOST)
         return whole
-
-
-def mended(value: Any) -> Any:
-    """JSON in which every half without its partner is U+FFFD."""
-    match value:
-        case str():
-            return well_formed(value)
-        case list():
-            return [mended(item) for item in value]
-        case dict():
-            return {well_formed(name): mended(item) for name, item in value.items()}
-        case _:
-            return value

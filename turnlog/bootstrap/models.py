@@ -1,80 +1,23 @@
-"""The one place where parts are chosen and joined."""
+"""Which models can be used: the providers that the settings configure."""
 
 from __future__ import annotations
 
-import time
-from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
-from typing import Any, Literal, Protocol
+from contextlib import AsyncExitStack
+from typing import Literal, Protocol
 
 from turnlog.adapters.demo import DemoModel
-from turnlog.adapters.embedded import embedded_postgres
-from turnlog.adapters.memory import MemoryBlobs, MemoryHints, MemoryStore
-from turnlog.adapters.postgres import SchemaRefused, migrate, open_postgres
-from turnlog.adapters.processes import is_alive, this_process
-from turnlog.adapters.tools import reading_tools
 from turnlog.config import Settings
-from turnlog.domain.ports import ModelProvider, Tool
-from turnlog.runtime.application import Parts, Turnlog
+from turnlog.domain.ports import ModelProvider
 from turnlog.runtime.models import Models, ProviderEntry
 
-__all__ = ["SchemaRefused", "open_node"]
-
 OPENROUTER_URL = "https://openrouter.ai/api/v1"
-
-
-class SystemClock:
-    """The machine's clock."""
-
-    def now(self) -> int:
-        return time.time_ns() // 1000
-
-
-@asynccontextmanager
-async def open_node(settings: Settings) -> AsyncIterator[Turnlog]:
-    """A node, not yet at work, on the database that the settings name.
-
-    Raises `StoreUnavailable` where there is none, and `SchemaRefused` where it is
-    not for this release.
-    """
-    async with AsyncExitStack() as stack:
-        parts: dict[str, Any] = {
-            "clock": SystemClock(),
-            "models": _models(settings, stack),
-            "tools": _tools(settings),
-            "process": this_process(),
-            "is_alive": is_alive,
-            "stall_timeout": settings.stall_timeout,
-            "action_timeout": settings.action_timeout,
-            "node_timeout": settings.node_timeout,
-        }
-        if settings.ephemeral:
-            memory = MemoryStore(settings.buckets)
-            parts |= {"store": memory, "views": memory, "nodes": memory, "records": memory}
-            parts |= {"blobs": MemoryBlobs(), "hints": MemoryHints()}
-        else:
-            url = settings.database_url
-            if url is None:
-                url = await stack.enter_async_context(embedded_postgres(settings.data_dir))
-            await migrate(url, buckets=settings.buckets, check_only=not settings.migrate)
-            database = await stack.enter_async_context(open_postgres(url))
-            parts |= {"store": database.store, "views": database.views}
-            parts |= {"nodes": database.nodes, "records": database.records}
-            parts |= {"blobs": database.blobs, "hints": database.hints}
-        yield Turnlog(Parts(**parts))
 
 
 class _Closable(ModelProvider, Protocol):
     async def close(self) -> None: ...
 
 
-def _tools(settings: Settings) -> dict[str, Tool]:
-    if settings.workspace is None:
-        return {}
-    return {tool.spec.name: tool for tool in reading_tools(settings.workspace)}
-
-
-def _models(settings: Settings, stack: AsyncExitStack) -> Models:
+def models(settings: Settings, stack: AsyncExitStack) -> Models:
     """The providers of the API's table; one without its key is known and cannot be used."""
 
     def kept(provider: _Closable) -> ModelProvider:

@@ -1,0 +1,11 @@
+"""The asynchronous projections that there are: one line for each."""
+
+from __future__ import annotations
+
+from turnlog.runtime.parts import Parts
+from turnlog.runtime.projecting import Projection
+
+
+def projections_of(parts: Parts) -> tuple[Projection, ...]:
+    """Those that follow the feed, on the tables of these parts."""
+    return ()
