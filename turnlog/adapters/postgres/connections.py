@@ -98,7 +98,11 @@ async def open_connections(
 async def connect(url: str, patience: float) -> asyncpg.Connection:
     """A single connection, set as all are; its plans are kept."""
     connection = await asyncpg.connect(url, timeout=patience, server_settings=_SETTINGS)
-    await _begin(connection)
+    try:
+        await _begin(connection)
+    except BaseException:
+        connection.terminate()
+        raise
     return connection
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from typing import Any
 
 import asyncpg
@@ -32,6 +32,7 @@ class Lanes:
     def __init__(self, url: str, number: int, patience: float) -> None:
         self._url = url
         self._lanes = [_Lane() for _ in range(number)]
+        self._over = False
         self.patience = patience
 
     async def value(self, bucket: int, statement: str, *arguments: Any) -> Any:
@@ -51,6 +52,8 @@ class Lanes:
             lane.turn.release()
 
     async def _value(self, lane: _Lane, statement: str, *arguments: Any) -> Any:
+        if self._over:
+            raise asyncpg.InterfaceError("these connections were closed")
         connection = lane.connection
         if connection is None or connection.is_closed():
             connection = lane.connection = await connect(self._url, self.patience)
@@ -64,14 +67,18 @@ class Lanes:
             raise
 
     async def close(self) -> None:
-        """Close all connections; one that does not answer is given up."""
-        connections = [lane.connection for lane in self._lanes if lane.connection is not None]
-        await asyncio.gather(*(self._close(connection) for connection in connections))
+        """Close all connections, after what is under way; one that takes too long is given up."""
+        self._over = True
+        await asyncio.gather(*(self._close(lane) for lane in self._lanes))
 
-    async def _close(self, connection: asyncpg.Connection) -> None:
-        # What is lost with it was lost before: nothing is under way.
-        with suppress(asyncpg.PostgresError, asyncpg.InterfaceError, OSError):
-            await connection.close(timeout=self.patience)
+    async def _close(self, lane: _Lane) -> None:
+        try:
+            async with asyncio.timeout(self.patience), lane.turn:
+                if lane.connection is not None:
+                    await lane.connection.close()
+        except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError):
+            if lane.connection is not None:
+                lane.connection.terminate()
 
 
 @asynccontextmanager
