@@ -67,7 +67,7 @@ $(STAMP): pyproject.toml constraints.txt
 	@touch $@
 	@echo "setup: done"
 
-# One test reads our streams with npm's `eventsource`; without Node it is skipped.
+# Some tests need npm's `eventsource` and `server-everything`; without Node they are skipped.
 node-clients:
 	@if command -v npm >/dev/null 2>&1; then $(MAKE) --no-print-directory -s $(CLIENTS_STAMP); fi
 

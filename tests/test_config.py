@@ -38,6 +38,10 @@ def test_every_setting_can_be_said_in_the_environment() -> None:
             "TURNLOG_HOST": "::1",
             "TURNLOG_DATA_DIR": "~/log",
             "TURNLOG_WORKSPACE": "/srv/code",
+            "TURNLOG_MCP_SERVERS": "~/servers.json",
+            "TURNLOG_SHELL": "confined",
+            "TURNLOG_SHELL_ENV": "LC_ALL, EDITOR",
+            "TURNLOG_SHELL_TIMEOUT": "300",
             "TURNLOG_DATABASE_URL": "postgresql://ada@db/turnlog",
             "TURNLOG_DEFAULT_DIALECT": "codex",
             "TURNLOG_NODE_TIMEOUT": "2.5",
@@ -52,6 +56,10 @@ def test_every_setting_can_be_said_in_the_environment() -> None:
         host="::1",
         data_dir=Path("/home/ada/log"),
         workspace=Path("/srv/code"),
+        mcp_servers=Path("/home/ada/servers.json"),
+        shell="confined",
+        shell_env="LC_ALL, EDITOR",
+        shell_timeout=300.0,
         database_url="postgresql://ada@db/turnlog",
         default_dialect="codex",
         node_timeout=2.5,
@@ -125,6 +133,13 @@ def test_all_faults_are_told_at_once() -> None:
         ("TURNLOG_STALL_TIMEOUT", "2m"),
         ("TURNLOG_MIGRATE", "maybe"),
         ("TURNLOG_DEFAULT_DIALECT", "latin"),
+        ("TURNLOG_SHELL", "on"),
+        ("TURNLOG_SHELL", "confined"),
+        ("TURNLOG_SHELL", "unconfined"),
+        ("TURNLOG_SHELL_ENV", "LC_ALL EDITOR"),
+        ("TURNLOG_SHELL_ENV", "A=b"),
+        ("TURNLOG_SHELL_ENV", "A,"),
+        ("TURNLOG_SHELL_TIMEOUT", "0"),
         ("OPENAI_BASE_URL", "api.example.com"),
         ("TURNLOG_HOST", "0.0.0.0"),
         ("TURNLOG_HOST", "example.com"),
@@ -139,6 +154,32 @@ def test_an_ephemeral_server_is_one_process() -> None:
     assert refused(ephemeral=True, workers=2) == (
         "--workers is '2': an ephemeral server keeps its log in one process.",
     )
+
+
+def test_commands_run_in_a_workspace() -> None:
+    assert refused({"TURNLOG_SHELL": "confined"}) == (
+        "TURNLOG_SHELL is 'confined': commands run in the workspace, so TURNLOG_WORKSPACE has to "
+        "be set too.",
+    )
+
+
+@pytest.mark.parametrize(
+    "name", ["ANTHROPIC_API_KEY", "DATABASE_URL", "TURNLOG_DATABASE_URL", "PGPASSWORD"]
+)
+def test_commands_are_given_nothing_that_is_the_servers(name: str) -> None:
+    assert refused({"TURNLOG_SHELL_ENV": f"EDITOR,{name}"}) == (
+        f"TURNLOG_SHELL_ENV is 'EDITOR,{name}': {name} is for this server alone, and no command "
+        "is given it.",
+    )
+
+
+def test_the_names_of_variables_may_stand_apart() -> None:
+    assert make_settings({}, {"TURNLOG_SHELL_ENV": "A , B_2,C"}).shell_variables == [
+        "A",
+        "B_2",
+        "C",
+    ]
+    assert make_settings({}, {}).shell_variables == []
 
 
 def test_secrets_are_never_shown() -> None:

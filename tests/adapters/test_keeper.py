@@ -105,8 +105,8 @@ def test_a_keeper_exits_as_a_shell_does(script: str, code: int) -> None:
 
 
 def test_a_command_that_is_not_there_is_told() -> None:
-    with kept("no-such-command") as process:
-        assert line(process) == "no-such-command cannot be run: No such file or directory"
+    with kept("/no/command") as process:
+        assert line(process) == "/no/command cannot be run: No such file or directory"
         assert process.wait(PATIENCE) == 127
 
 

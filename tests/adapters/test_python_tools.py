@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -74,19 +75,18 @@ async def test_a_file_is_named_by_its_path(folder: Path, monkeypatch: pytest.Mon
     assert names("deep/my tools.py:one") == ["one"]
 
 
-def test_a_file_may_import_what_lies_beside_it_and_hides_nothing(folder: Path) -> None:
-    (folder / "beside").mkdir()
-    write(folder / "beside", "shop_prices", "price")
-    write(folder / "beside", "json", "one", more="import shop_prices\n")
-    path = write(folder / "beside", "shop_c", "two", more="from shop_prices import price\n")
-    assert names(f"{folder}/beside/json.py,{path},{folder}/beside/shop_prices.py") == [
-        "one",
-        "two",
-        "price",
-    ]
-    import json
-
-    assert json.loads("1") == 1
+def test_a_file_may_import_what_lies_beside_it_and_hides_nothing(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delitem(sys.modules, "colorsys", raising=False)
+    beside = folder / "beside"
+    beside.mkdir()
+    write(beside, "shop_prices", "price")
+    write(beside, "colorsys", "one", more="import shop_prices\n")
+    write(beside, "shop_c", "two", more="from shop_prices import price\n")
+    named = ",".join(f"{beside}/{name}.py" for name in ("colorsys", "shop_c", "shop_prices"))
+    assert names(named) == ["one", "two", "price"]
+    assert hasattr(importlib.import_module("colorsys"), "rgb_to_hsv")
 
 
 def test_a_tool_that_is_named_twice_is_offered_once(folder: Path) -> None:

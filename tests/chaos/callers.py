@@ -51,6 +51,19 @@ class Caller:
             self.diary.counts["no answer"] += 1
             return None
 
+    async def get(self, path: str) -> Any:
+        """The answer; None where there is none just now."""
+        try:
+            async with self.http.get(self.anywhere() + path, timeout=PATIENCE) as answer:
+                told = await answer.json(content_type=None)
+                self.diary.counts[f"{answer.status}"] += 1
+                if answer.status not in (200, 503):
+                    self.diary.surprise(f"GET {path}: {answer.status}", told)
+                return told if answer.status == 200 else None
+        except FAILURES:
+            self.diary.counts["no answer"] += 1
+            return None
+
     async def insist(self, path: str, body: dict[str, Any], key: str) -> tuple[int, Any]:
         """The answer, asked for again, under the same key, until there is one."""
         while True:

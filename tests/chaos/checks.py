@@ -197,6 +197,24 @@ def _calls_ran_once(evidence: Evidence) -> Iterator[str | None]:
         yield None if number == 1 else f"call {key} took effect {number} times"
 
 
+def _answers_are_kept(evidence: Evidence) -> Iterator[str | None]:
+    """An answer that was accepted stands in the log once, and one that was refused does not."""
+    places: Counter[str] = Counter()
+    for log in evidence.logs.values():
+        for event in log.events:
+            if event.type == "tool_call.completed":
+                places.update(_ANSWER.findall(event.payload["output"][:40]))
+            elif event.type in ("tool_call.approved", "tool_call.denied"):
+                places.update([event.payload.get("reason") or ""])
+    for answering in evidence.diary.answerings:
+        times = places[answering.token]
+        fits = times <= 1 and answering.statuses <= {(409, 202)[min(times, 1)]}
+        yield None if fits else f"{answering} stands in the log {times} times"
+
+
+_ANSWER = re.compile(r"^%[0-9a-f-]{36}%")
+
+
 def _no_surprises(evidence: Evidence) -> Iterator[str | None]:
     yield from (None for _ in range(evidence.diary.counts.total()))
     yield from evidence.diary.surprises
@@ -223,6 +241,7 @@ CHECKS: dict[str, Check] = {
     "one owner at a time, items closed, deltas add up": _grammar,
     "steps are what the model said": _model_heard,
     "calls have one result": _calls_ran_once,
+    "an accepted answer is in the log, once": _answers_are_kept,
     "providers were sent legal histories": _legal_histories,
     "no answer that nobody expects": _no_surprises,
     "no complaint in the nodes' own words": _no_complaints,

@@ -13,7 +13,7 @@ from typing import Any
 import asyncpg
 
 from tests.chaos.wires import Ends
-from turnlog.adapters.embedded import embedded_postgres
+from turnlog.adapters.embedded import running_postgres
 from turnlog.adapters.embedded.cluster import Cluster
 from turnlog.adapters.embedded.postmaster import PORT, find_postmaster
 
@@ -63,6 +63,10 @@ class Database:
 
 @asynccontextmanager
 async def database(folder: Path) -> AsyncIterator[Database]:
-    """A new one in the folder, running."""
-    async with embedded_postgres(folder, SETTINGS) as url:
+    """A new one in the folder, running, which nobody but the run starts again."""
+    server = running_postgres(folder, SETTINGS)
+    url = await asyncio.to_thread(server.__enter__)
+    try:
         yield Database(folder, url)
+    finally:
+        await asyncio.to_thread(server.__exit__, None, None, None)

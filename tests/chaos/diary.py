@@ -33,6 +33,17 @@ class Cancelling(Struct):
     answered: float = 0.0
 
 
+class Answering(Struct):
+    """An answer to what a call wanted, sent once or more often; `token` stands in it."""
+
+    conversation_id: str
+    turn_id: str
+    call_id: str
+    kind: str
+    token: str
+    statuses: set[int] = set()
+
+
 class Reading(Struct):
     """What one client saw of a log: the bytes of each frame, in the order of arrival."""
 
@@ -65,6 +76,7 @@ class Diary(Struct):
 
     messages: dict[int, Message] = field(default_factory=dict)
     cancellings: list[Cancelling] = []
+    answerings: list[Answering] = []
     readings: list[Reading] = []
     hangups: list[tuple[float, int]] = []
     deeds: list[Deed] = []

@@ -76,11 +76,11 @@ def _next_events(deed: Deed, lost: set[str | None], log: Log, diary: Diary) -> I
             return
         if event.type in OWNERS:
             owner, turn = event.payload.get("node"), event.turn_id
-        elif event.turn_id == turn and event.type in _ENDINGS:
+        elif event.turn_id == turn and event.type in _NOBODYS:
             owner = None
 
 
-_ENDINGS = {"turn.completed", "turn.failed", "turn.cancelled"}
+_NOBODYS = {"turn.completed", "turn.failed", "turn.cancelled", "turn.requires_action"}
 
 
 def cancellings(diary: Diary, logs: Mapping[str, Log]) -> list[Spans]:

@@ -15,6 +15,14 @@ ENDING_TEXT = {
     "tool_call.requested": "arguments",
 }
 TURN_ENDINGS = {"turn.completed", "turn.failed", "turn.cancelled"}
+WHILE_IT_RESTS = {
+    "turn.requires_action",
+    "turn.resumed",
+    "tool_call.approved",
+    "tool_call.denied",
+    "tool_call.output_delta",
+    "tool_call.completed",
+}
 ALWAYS = {"turn.cancel_requested", "turn.steered", "turn.retrying"}
 
 
@@ -26,6 +34,18 @@ class Item(Struct):
     text: str = ""
     ended: bool = False
     partial: bool = False
+
+
+class Call(Struct):
+    """A call without a result: what it has said, and what it waits for.
+
+    `wants` is `approval`, `result`, or nothing where the server may run it; `denied`: never.
+    """
+
+    text: str = ""
+    wants: str = ""
+    runs_on: str = "server"
+    denied: bool = False
 
 
 class Step(Struct):
@@ -47,7 +67,8 @@ class Turn(Struct):
     attempt: int = 0
     ended: str = ""
     in_step: bool = False
-    open_calls: dict[int, str] = field(default_factory=dict)
+    resting: bool = False
+    open_calls: dict[int, Call] = field(default_factory=dict)
     steps: list[Step] = []
 
 
@@ -89,10 +110,16 @@ class Reader(Struct):
             yield from self._nothing_open(turn)
             self.running, turn.ended = "", kind
         elif kind not in ALWAYS:
+            if turn.resting and kind not in WHILE_IT_RESTS:
+                yield "the turn rests"
             yield from self._in_turn(turn, event, said)
 
     def _in_turn(self, turn: Turn, event: Stored, said: dict[str, Any]) -> Iterator[str]:
         match event.type:
+            case "turn.requires_action":
+                yield from self._comes_to_rest(turn, said)
+            case "tool_call.approved" | "tool_call.denied":
+                yield from self._is_decided(turn, event.type, said)
             case "step.started":
                 if turn.in_step and turn.steps[-1].items:
                     yield "the step before has not ended"
@@ -115,6 +142,13 @@ class Reader(Struct):
                 if said["attempt"] != turn.attempt + 1:
                     yield f"attempt {said['attempt']} follows {turn.attempt}"
                 turn.attempt = said["attempt"]
+                if (
+                    turn.resting
+                    and turn.open_calls
+                    and all(call.wants for call in turn.open_calls.values())
+                ):
+                    yield "there is nothing to go on with"
+                turn.resting = False
                 if turn.in_step and turn.steps[-1].items:
                     yield "the step before has not ended"
             case "thinking.started" | "message.started" | "tool_call.started":
@@ -128,11 +162,9 @@ class Reader(Struct):
                 if said["item"] not in turn.open_calls:
                     yield "the call is not open"
                     return
-                turn.open_calls[said["item"]] += said["delta"]
+                turn.open_calls[said["item"]].text += said["delta"]
             case "tool_call.completed":
-                told = turn.open_calls.pop(said["item"], None)
-                if told != said["output"]:
-                    yield "a second result" if told is None else "the deltas do not add up"
+                yield from self._is_done(turn, said)
             case _:
                 yield from self._of_item(turn, event, said)
 
@@ -149,7 +181,39 @@ class Reader(Struct):
                 yield "the deltas do not add up"
             item.ended, item.partial = True, said.get("partial", False)
             if event.type == "tool_call.requested":
-                turn.open_calls[said["item"]] = ""
+                turn.open_calls[said["item"]] = Call(wants=_wants(said), runs_on=said["runsOn"])
+
+    def _comes_to_rest(self, turn: Turn, said: dict[str, Any]) -> Iterator[str]:
+        """For all that its open calls want, and only when none could be run."""
+        wanted = {call["item"]: call["kind"] for call in said["calls"]}
+        if turn.in_step or not wanted:
+            yield "there is something to do"
+        if wanted != {item: call.wants for item, call in turn.open_calls.items()}:
+            yield f"what is wanted is {wanted}, not all that is open"
+        turn.resting = True
+
+    def _is_decided(self, turn: Turn, kind: str, said: dict[str, Any]) -> Iterator[str]:
+        call = turn.open_calls.get(said["item"])
+        if call is None or call.wants != "approval":
+            yield "the call does not wait for consent"
+        elif kind == "tool_call.denied":
+            call.denied = True
+        else:
+            call.wants = "result" if call.runs_on == "client" else ""
+
+    def _is_done(self, turn: Turn, said: dict[str, Any]) -> Iterator[str]:
+        call = turn.open_calls.pop(said["item"], None)
+        if call is None:
+            yield "a second result"
+            return
+        if call.text != said["output"]:
+            yield "the deltas do not add up"
+        if call.denied and said["status"] != "cancelled":
+            yield "it was denied"
+        if call.wants == "approval" and said["status"] in ("ok", "timeout", "unknown"):
+            yield "nobody has consented"
+        if call.wants == "result" and said["status"] in ("timeout", "unknown"):
+            yield "it was not the server's to run"
 
     def _nothing_open(self, turn: Turn) -> Iterator[str]:
         if turn.open_calls:
@@ -157,6 +221,14 @@ class Reader(Struct):
         for step in turn.steps[-1:]:
             if still := [item.offset for item in step.items if not item.ended]:
                 yield f"items are open: {still}"
+
+
+def _wants(said: dict[str, Any]) -> str:
+    if said.get("partial"):
+        return ""
+    if said["approval"] == "required":
+        return "approval"
+    return "result" if said["runsOn"] == "client" else ""
 
 
 def parsed(log: Log) -> Reader:

@@ -31,6 +31,9 @@ CALLS: tuple[Call, ...] = (
     Call("searchFiles", {"pattern": "turn"}),
     Call("readFile", '{"filePath": '),
     Call("noSuchTool", {}),
+    Call("weather", {"city": "Rome"}),
+    Call("weather", '{"city": '),
+    Call("book", {"to": "Paris"}),
 )
 MOST_RESULTS = 6
 MOST_WORDS = (60, 60, 60, 60, 300)  # the last one outlives its node's time-out

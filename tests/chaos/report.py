@@ -75,7 +75,10 @@ def _figures(outcome: Outcome) -> list[str]:
     events = sum(len(log.events) for log in outcome.logs.values())
     acts = Counter(deed.kind for deed in diary.deeds)
     kinds = Counter(event.type for log in outcome.logs.values() for event in log.events)
-    told = ("turn.completed", "turn.cancelled", "turn.failed", "turn.resumed", "turn.retrying")
+    told = (
+        *("turn.completed", "turn.cancelled", "turn.failed", "turn.resumed", "turn.retrying"),
+        *("turn.requires_action", "tool_call.approved", "tool_call.denied"),
+    )
     return [
         f"{len(outcome.logs)} conversations, {len(diary.messages)} messages, {events} events, "
         f"{events / outcome.options.seconds:.0f} events/s; settled in {outcome.settled_in:.1f} s",

@@ -12,6 +12,7 @@ from pathlib import Path
 import psutil
 from msgspec import Struct
 
+from tests.chaos.answerers import Answerer
 from tests.chaos.checks import Evidence, Verdict, verdicts
 from tests.chaos.diary import Diary
 from tests.chaos.figures import Spans, cancellings, processes, takeovers, zombies
@@ -23,7 +24,7 @@ from tests.chaos.nodes import Life, now
 from tests.chaos.plan import plan
 from tests.chaos.settling import settle, stop
 from tests.chaos.talkers import Talker
-from tests.chaos.world import Options, World, open_world
+from tests.chaos.world import ANSWERERS, Options, World, open_world
 from turnlog.adapters.embedded.postmaster import find_postmaster
 
 
@@ -55,6 +56,10 @@ async def run(options: Options, folder: Path, show: Callable[[Diary, str], None]
             asyncio.create_task(_watch_hangups(world)),
             asyncio.create_task(_keep_showing(diary, show)),
         ]
+        answering = [
+            asyncio.create_task(Answerer(world.caller(f"answerer {number}")).answer())
+            for number in range(ANSWERERS)
+        ]
         await _break_everything(world)
         diary.phase = "settling"
         began = time.monotonic()
@@ -63,6 +68,7 @@ async def run(options: Options, folder: Path, show: Callable[[Diary, str], None]
         for task in watching:
             task.cancel()
         await asyncio.wait(watching)
+        await _stop(answering)
         for reader in world.readers:
             await reader.stop()
         show(diary, "stopping")
@@ -122,11 +128,16 @@ async def _break_everything(world: World) -> None:
         await Monkeys(world.nodes, world.database, diary).carry_out(acts, options.seconds)
     finally:
         world.model.calm = True
-        for task in talking:
-            task.cancel()
-        for ended in await asyncio.gather(*talking, return_exceptions=True):
-            if isinstance(ended, Exception):
-                raise ended
+        await _stop(talking)
+
+
+async def _stop(clients: list[asyncio.Task[None]]) -> None:
+    """Cancel them; raises what has failed."""
+    for task in clients:
+        task.cancel()
+    for ended in await asyncio.gather(*clients, return_exceptions=True):
+        if isinstance(ended, Exception):
+            raise ended
 
 
 async def _watch_hangups(world: World) -> None:

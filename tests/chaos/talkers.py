@@ -17,6 +17,15 @@ MODELS: tuple[Mapping[str, str], ...] = (
     {"modelProviderId": "openai", "modelProviderApi": "responses", "model": "gpt"},
     {"modelProviderId": "openrouter", "modelProviderApi": "chat", "model": "any/model"},
 )
+# Half of the conversations have tools whose calls wait for somebody.
+WAITING_TOOLS: tuple[Any, ...] = (
+    "listFiles",
+    "searchFiles",
+    {"type": "builtin", "name": "readFile", "approval": "always"},
+    {"type": "function", "name": "weather", "parameters": {"type": "object"}},
+    {"type": "function", "name": "book", "parameters": {}, "approval": "always"},
+)
+WAITING = 0.5
 ON_BUSY = ("enqueue", "enqueue", "enqueue", "reject", "interrupt", "steer")
 MOST_WAITING = 3
 CANCELLED = 0.25
@@ -59,7 +68,12 @@ class Talker:
                 await self._converse(group)
 
     async def _converse(self, group: asyncio.TaskGroup) -> None:
-        body = {**self._chance.choice(MODELS), "reasoning": {"effort": "high"}}
+        body: dict[str, Any] = {
+            **self._chance.choice(MODELS),
+            "reasoning": {"effort": "high"},
+        }
+        if self._chance.random() < WAITING:
+            body["tools"] = WAITING_TOOLS
         status, told = await self._caller.insist("/conversations", body, self._key())
         if status != 201:
             self._diary.surprise(f"creating: {status}", told)

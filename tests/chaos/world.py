@@ -19,6 +19,8 @@ from tests.chaos.readers import Reader
 from tests.upstream import Upstream
 
 READERS_EACH = 2
+ANSWERERS = 2
+ACTION_SECONDS = 10
 DELTA_CHARACTERS = 8
 DELTA_PAUSE = 0.04
 
@@ -86,6 +88,7 @@ async def open_world(options: Options, folder: Path, diary: Diary) -> AsyncItera
         env = {
             "TURNLOG_NODE_TIMEOUT": f"{options.node_timeout}",
             "TURNLOG_STALL_TIMEOUT": f"{options.stall_timeout}",
+            "TURNLOG_ACTION_TIMEOUT": f"{ACTION_SECONDS}",
             "TURNLOG_LOG_FORMAT": "json",
             "TURNLOG_WORKSPACE": "examples/workspace",
             "ANTHROPIC_API_KEY": "key",

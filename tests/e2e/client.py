@@ -51,6 +51,16 @@ class Client:
             submitted: dict[str, Any] = await answer.json()
             return submitted
 
+    async def post(self, path: str, body: Any) -> tuple[int, Any]:
+        """The status and the answer of a request with a body."""
+        async with self.http.post(self.api + path, json=body) as answer:
+            return answer.status, await answer.json(content_type=None)
+
+    async def get(self, path: str) -> tuple[int, Any]:
+        """The status and the answer of a request without one."""
+        async with self.http.get(self.api + path) as answer:
+            return answer.status, await answer.json(content_type=None)
+
     async def follow(
         self, path: str, after: int | None = None, **query: str
     ) -> AsyncIterator[Frame]:

@@ -56,11 +56,11 @@ async def tools(http: aiohttp.ClientSession, api: str) -> dict[str, Any]:
 
 
 async def outputs(client: Client, chosen: list[str], message: str) -> list[tuple[str, str]]:
-    """The status and the output of every call of a turn that is told so."""
+    """The status and the output of every call of a turn that is told so, sorted."""
     conversation_id = await client.create(tools=chosen)
     told = await client.turn(await client.say(conversation_id, message))
     ended = [frame.payload for frame in told if frame.event == "tool_call.completed"]
-    return [(payload["status"], payload["output"]) for payload in ended]
+    return sorted((payload["status"], payload["output"]) for payload in ended)
 
 
 async def test_the_example_works_as_the_readme_says(
@@ -82,9 +82,9 @@ async def test_the_example_works_as_the_readme_says(
             '/call list_orders {"status": "shipped"} /call order_status {"order_id": "A-1001"} '
             '/call order_status {"order_id": "B-1001"}',
         ) == [
+            ("error", "There is no order B-1001. list_orders tells which there are."),
             ("ok", "A-1002  shipped      250.00\n"),
             ("ok", '{"order_id":"A-1001","status":"paid","total":19.99}'),
-            ("error", "There is no order B-1001. list_orders tells which there are."),
         ]
 
 

@@ -7,7 +7,7 @@ database.
 from __future__ import annotations
 
 import os
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from typing import Any
 
 import pytest
@@ -18,6 +18,7 @@ from tests.conftest import create_database, drop_database, in_a_loop, with_datab
 from tests.http.server import Api, Node, node_in_memory, node_on, postgres_ports
 from tests.store.conftest import EMPTY, execute
 from turnlog.adapters.postgres import open_postgres
+from turnlog.domain.ports import Tool
 from turnlog.http.app import make_app
 
 STORES = os.environ.get("TURNLOG_TEST_HTTP_STORES", "memory").split(",")
@@ -30,16 +31,22 @@ def database_for_http(server_url: str, template_database: str) -> Iterator[str]:
     drop_database(server_url, name)
 
 
+@pytest.fixture
+def tools() -> Sequence[Tool]:
+    """The tools that run on the node; those of a module may be others."""
+    return ()
+
+
 @pytest.fixture(params=STORES)
-async def node(request: pytest.FixtureRequest) -> AsyncIterator[Node]:
+async def node(request: pytest.FixtureRequest, tools: Sequence[Tool]) -> AsyncIterator[Node]:
     """The node under test, on an empty store."""
     if request.param == "memory":
-        yield node_in_memory()
+        yield node_in_memory(tools)
         return
     url: str = request.getfixturevalue("database_for_http")
     in_a_loop(execute(url, EMPTY + "DELETE FROM idempotency_records; DELETE FROM nodes;"))
     async with open_postgres(url) as postgres:
-        yield node_on(postgres_ports(postgres))
+        yield node_on(postgres_ports(postgres), tools)
 
 
 @pytest.fixture

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 
 from aiohttp.test_utils import TestClient, TestServer
 
 from tests.http.server import Api, Node, Ports, node_on
+from turnlog.domain.ports import Tool
 from turnlog.http.app import make_app
 
 
@@ -31,9 +32,9 @@ async def serving(node: Node) -> AsyncIterator[Api]:
 
 
 @asynccontextmanager
-async def two_nodes(ports: Ports) -> AsyncIterator[tuple[Api, Api]]:
+async def two_nodes(ports: Ports, tools: Sequence[Tool] = ()) -> AsyncIterator[tuple[Api, Api]]:
     """Clients of two nodes on the same store."""
     async with AsyncExitStack() as stack:
-        one = await stack.enter_async_context(serving(node_on(ports)))
-        other = await stack.enter_async_context(serving(node_on(ports)))
+        one = await stack.enter_async_context(serving(node_on(ports, tools)))
+        other = await stack.enter_async_context(serving(node_on(ports, tools)))
         yield one, other

@@ -18,6 +18,7 @@ from tests.receiver import Inbox
 from turnlog.adapters.demo import DemoModel
 from turnlog.adapters.memory import MemoryBlobs, MemoryHints, MemoryStore
 from turnlog.adapters.memory_checkpoints import MemoryCheckpoints
+from turnlog.adapters.memory_search import MemorySearch
 from turnlog.adapters.memory_webhooks import MemoryWebhooks
 from turnlog.adapters.postgres import Postgres
 from turnlog.adapters.processes import is_alive, this_process
@@ -66,6 +67,8 @@ def memory_ports() -> Ports:
     """An empty store, for any number of nodes."""
     store = MemoryStore()
     checkpoints = MemoryCheckpoints(store)
+    blobs = MemoryBlobs()
+    search = MemorySearch(store, blobs, checkpoints)
     return {
         "store": store,
         "views": store,
@@ -73,7 +76,9 @@ def memory_ports() -> Ports:
         "records": store,
         "checkpoints": checkpoints,
         "generations": checkpoints,
-        "blobs": MemoryBlobs(),
+        "blobs": blobs,
+        "search": search,
+        "search_texts": search,
         "hints": MemoryHints(),
         "webhooks": MemoryWebhooks(store),
     }

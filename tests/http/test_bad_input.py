@@ -12,6 +12,7 @@ from structlog.testing import capture_logs
 
 from tests.http.server import DEMO, NOWHERE, Api
 from turnlog.http import body as bodies
+from turnlog.http.texts import MAX_DEPTH
 
 JSON = {"Content-Type": "application/json"}
 HERE = "/conversations/HERE"
@@ -68,13 +69,22 @@ NOT_VALID = {
     "a member twice": with_member('"title": "x", "title": "y"'),
     "a member of a member twice": with_member('"metadata": {"a": "", "a": ""}'),
     "1e999": with_member('"temperature": 1e999'),
+    "1e999 in a schema": with_member(
+        '"tools": [{"type": "function", "name": "f", "parameters": {"a": [-1e999]}}]'
+    ),
     "deep arrays": with_member('"title": ' + "[" * 900 + "]" * 900),
     "many unknown members": json.dumps({str(n): 1 for n in range(50_000)}).encode(),
     "a very long name": json.dumps({"x" * 900_000: 1}).encode(),
     "a very long word": demo(modelProviderId="x" * 900_000),
 }
 
-TARGETS = [("POST", "/conversations"), ("PATCH", HERE), ("POST", SAY)]
+TARGETS = [
+    ("POST", "/conversations"),
+    ("PATCH", HERE),
+    ("POST", SAY),
+    ("POST", f"/turns/{NOWHERE}/tool-results"),
+    ("POST", f"/turns/{NOWHERE}/approvals"),
+]
 
 
 @pytest.fixture
@@ -100,7 +110,8 @@ async def test_what_is_not_valid_is_refused(
 
 
 @pytest.mark.parametrize(
-    ("target", "limit"), [*zip(TARGETS, [1 << 20, 1 << 20, 16 << 20], strict=True)]
+    ("target", "limit"),
+    [*zip(TARGETS, [1 << 20, 1 << 20, 16 << 20, 1 << 20, 1 << 20], strict=True)],
 )
 async def test_what_is_too_large_is_refused(
     api: Api, here: str, target: tuple[str, str], limit: int
@@ -390,3 +401,19 @@ async def test_a_foreign_host_is_refused_over_http_1_0_too(api: Api, host: bytes
     answer = await raw(api, b"GET /health HTTP/1.0\r\nHost: %b\r\n\r\n" % host)
 
     assert answer.startswith(b"HTTP/1.0 403 ")
+
+
+@pytest.mark.parametrize("inside", ["{%s}", "[%s]"])
+@pytest.mark.parametrize("levels", [MAX_DEPTH + 1, 900])
+async def test_what_is_nested_too_deeply_to_be_read_again_is_refused(
+    api: Api, inside: str, levels: int
+) -> None:
+    opens, _, closes = inside.partition("%s")
+    opens = '{"a": ' if opens == "{" else opens
+    deep = opens * levels + "1" + closes * levels
+    tool = f'{{"type": "function", "name": "f", "parameters": {{"a": {deep}}}}}'
+
+    answer = await api.send("POST", "/conversations", with_member(f'"tools": [{tool}]'))
+
+    assert (answer.status, answer.code) == (400, "VALIDATION_ERROR")
+    assert "tools: is nested too deeply" in answer.message

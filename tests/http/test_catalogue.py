@@ -114,7 +114,8 @@ async def test_tools_that_are_there_may_be_chosen(tooled: Api, tools: object) ->
     [
         ("fly", "UNKNOWN_TOOL", "readFile, listFiles, searchFiles, writeFile, applyPatch"),
         ({"type": "builtin", "name": "fly"}, "UNKNOWN_TOOL", "fly"),
-        ("shell", "NOT_AVAILABLE", "shell"),
+        ("shell", "TOOL_NOT_ALLOWED", "TURNLOG_SHELL"),
+        ({"type": "builtin", "name": "shell"}, "TOOL_NOT_ALLOWED", "off here"),
         ({"type": "function", "name": "f!", "parameters": {}}, "VALIDATION_ERROR", "tools[0].name"),
         (
             {"type": "function", "name": "f\n", "parameters": {}},

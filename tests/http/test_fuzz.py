@@ -9,6 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from tests.http.resting import ROME, required, rests
 from tests.http.server import DEMO, Api
 
 ASKED_FOR = ("conversation.created", "conversation.updated", "turn.queued")
@@ -88,6 +89,40 @@ async def test_noise_in_a_body_is_accepted_or_refused(
     body = json.dumps(members).encode()
     body = body[:at] + noise + body[at:]
     await done_or_refused(api, method, path.replace("HERE", here), body)
+
+
+answers = st.fixed_dictionaries(
+    {"callId": st.sampled_from(["CALL0", "CALL1", "CALL2"])},
+    optional={
+        "output": texts | wild,
+        "status": st.sampled_from(["ok", "error"]) | wild,
+        "decision": st.sampled_from(["allow", "allowForTurn", "deny"]) | wild,
+        "reason": texts | wild,
+        "arguments": st.dictionaries(texts, wild, max_size=3) | wild,
+    },
+)
+given_answers = st.fixed_dictionaries(
+    {}, optional={"results": st.lists(answers | wild, max_size=3), "by": texts}
+) | st.fixed_dictionaries({"decisions": st.lists(answers, max_size=3)}, optional={"by": texts})
+
+
+@settings(many, max_examples=150)
+@given(path=st.sampled_from(["tool-results", "approvals"]), members=given_answers)
+async def test_answers_of_any_kind_are_taken_or_refused(
+    api: Api, path: str, members: dict[str, Any]
+) -> None:
+    view = await rests(api, ROME, "/call book {}", '/call book {"a": 1}')
+    body = json.dumps(members)
+    for number, call in enumerate(required(view)):
+        body = body.replace(f"CALL{number}", call)
+    before = await api.node.heads()
+
+    answer = await api.send("POST", f"/turns/{view['turnId']}/{path}", body.encode())
+
+    assert answer.status in (202, 400, 409)
+    assert (await api.node.heads() == before) == (answer.status != 202)
+    await api.post(f"/turns/{view['turnId']}/cancel", {})
+    assert (await api.ended(view))["status"] in ("cancelled", "completed")
 
 
 async def done_or_refused(api: Api, method: str, path: str, body: bytes) -> None:

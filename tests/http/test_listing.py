@@ -136,9 +136,3 @@ async def test_a_filter_that_cannot_be_is_refused(api: Api, query: str) -> None:
     answer = await api.get(f"/conversations?{query}")
 
     assert (answer.status, answer.code) == (400, "VALIDATION_ERROR")
-
-
-async def test_searching_comes_later(api: Api) -> None:
-    answer = await api.get("/conversations?q=word")
-
-    assert (answer.status, answer.code) == (400, "NOT_AVAILABLE")

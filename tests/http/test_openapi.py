@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from tests.http.resting import ROME, required, rests
 from tests.http.server import DEMO, NOWHERE, Api, Node
 from turnlog.http.app import ROOT, make_app
 from turnlog.http.openapi import document
@@ -89,6 +90,8 @@ async def test_the_server_answers_as_the_document_says(api: Api) -> None:
     conversation = await api.create(title="x", tools=[], reasoning={"effort": "low"})
     turn = await api.say(conversation, '/think Hm.\n/call fly {"to": "Rome"}\n/say Done.')
     await api.ended(turn)
+    waits = await rests(api, ROME)
+    (weather,) = required(waits)
     here = f"/conversations/{conversation['conversationId']}"
     full = "?thinkingLevel=full&toolLevel=full"
 
@@ -108,6 +111,20 @@ async def test_the_server_answers_as_the_document_says(api: Api) -> None:
         ("GET", f"/turns/{turn['turnId']}{full}", "/turns/{turnId}", None),
         ("POST", f"/turns/{turn['turnId']}/cancel", "/turns/{turnId}/cancel", {"reason": "x"}),
         ("GET", f"/turns/{NOWHERE}", "/turns/{turnId}", None),
+        ("GET", f"/turns/{waits['turnId']}{full}", "/turns/{turnId}", None),
+        ("POST", f"/turns/{waits['turnId']}/approvals", "/turns/{turnId}/approvals", {}),
+        (
+            "POST",
+            f"/turns/{waits['turnId']}/approvals",
+            "/turns/{turnId}/approvals",
+            {"decisions": [{"callId": weather, "decision": "allow"}]},
+        ),
+        (
+            "POST",
+            f"/turns/{waits['turnId']}/tool-results",
+            "/turns/{turnId}/tool-results",
+            {"results": [{"callId": weather, "output": "12 °C"}]},
+        ),
     ):
         answer = await api.ask(method, path, json=body)
         operation = operations(document())[method, template or path]

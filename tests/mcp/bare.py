@@ -41,6 +41,7 @@ def answered(message: dict[str, Any]) -> dict[str, Any]:
         case "babble", "tools/call":
             os.write(1, b"Traceback: not JSON\n\n[1, 2\n\xff\xfe\n{}\n")
             os.write(2, b"babbling " * (int(sys.argv[2]) // 9))
+            return {"result": {"content": [{"type": "text", "text": "said"}]}}
         case "error", _:
             return {"error": {"code": -32000, "message": sys.argv[2]}}
         case "modern", "initialize":

@@ -1,6 +1,7 @@
-"""A server of tools that does all that a server should not: over stdio, or with a port over HTTP.
+"""A server of tools that does all that a server should not.
 
-Run by its path, as operators run servers.
+Run by its path, as operators run servers: over its standard streams, or over HTTP on a socket
+whose number it is given.
 """
 
 from __future__ import annotations
@@ -8,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import socket
 import subprocess
 import sys
 import time
@@ -166,13 +168,8 @@ if __name__ == "__main__":
         import uvicorn  # over standard streams it is not needed
 
         app = server.streamable_http_app(json_response="json" in sys.argv)
-        guarded = Guarded(app) if "guarded" in sys.argv else app
-        uvicorn.run(
-            guarded,
-            port=int(sys.argv[1]),
-            log_level="error",
-            timeout_graceful_shutdown=1,
-            ws="none",
-        )
+        served = Guarded(app) if "guarded" in sys.argv else app
+        config = uvicorn.Config(served, log_level="critical", timeout_graceful_shutdown=1)
+        uvicorn.Server(config).run(sockets=[socket.socket(fileno=int(sys.argv[1]))])
     else:
         server.run()

@@ -59,7 +59,11 @@ fails() {
 
 holds "three nodes, two troubles: nothing wrong is ever written" safety -DNODES=3 -DTROUBLES=2
 holds "two nodes, three troubles: the turn ends, too" liveness -DNODES=2 -DTROUBLES=3
+holds "three nodes, one trouble, and a rest: nothing wrong is ever written" safety -DRESTS -DNODES=3 -DTROUBLES=1
+holds "two nodes, two troubles, and a rest: the turn ends, too" liveness -DRESTS -DNODES=2 -DTROUBLES=2
 fails "assertion violated" "without the comparison of the log's end" safety -DTROUBLES=2 -DNO_COMPARE
 fails "assertion violated" "without the check of the attempt" safety -DTROUBLES=2 -DNO_ATTEMPT
 fails "assertion violated" "without the comparison of bytes" safety -DTROUBLES=2 -DNO_BYTES
+fails "assertion violated" "an answer that does not raise the attempt" safety -DRESTS -DNODES=2 -DTROUBLES=2 -DNO_RAISE
+fails "acceptance cycle" "a rest after the request to stop" liveness -DRESTS -DNODES=2 -DTROUBLES=1 -DNO_HEED
 fails "acceptance cycle" "without a look at what is one's own" liveness -DNODES=2 -DTROUBLES=2 -DNO_LOOK

@@ -1,17 +1,20 @@
 /*
  * Taking over: who may write to a conversation's log, and whether its turn ends.
  *
- * A model of turnlog/runtime/{actor,actors,ownership}.py and turnlog/domain/takeover.py for the
- * model checker spin (spinroot.com). `make model` looks at every order in which the following can
+ * A model of turnlog/runtime/{actor,actors,ownership}.py and of turnlog/domain/{takeover,resting}.py
+ * for the model checker spin (spinroot.com). `make model` looks at every order in which the following can
  * happen, and not only at those that a test comes by.
  *
  *   - Nodes share one log. An append names the offset for which it was decided, and lands only if
  *     the log still ends there. Whoever loses reads on, and decides again.
  *   - One node owns the turn and runs it: some steps, then its end. Its appends name its attempt.
+ *   - With -DRESTS the turn rests after its first step, for an answer from outside, and then it is
+ *     nobody's. Any node may be given the answer, and owns the turn by the append of it, with the
+ *     next attempt; or it finds that the time for an answer is over, and ends the turn.
  *   - A node dies; or it is suspended, and wakes up as a zombie that goes on where it was; or it
  *     is only thought to be dead. Whoever finds a turn of such a node claims it, by an append like
  *     any other, with the next attempt.
- *   - A client asks for the turn to be cancelled.
+ *   - A client asks for the turn to be cancelled. If it rests, that append ends it.
  *   - An append's answer is lost. The append may still land, later, when nobody waits for it any
  *     more, and even if its sender is dead. A runner sends the same append again, at the same
  *     offset, until it has an answer; if that one loses, it compares what stands there with its
@@ -19,10 +22,11 @@
  *
  * What has to hold:
  *
- *   - No append of an attempt that was superseded lands, and each attempt has one owner.
+ *   - No append of an attempt that was superseded lands, and each attempt has one owner: no two
+ *     nodes' steps are of the same.
  *   - A turn that has ended stays ended.
  *   - Nothing lands twice, and what was acknowledged stands where it was said to.
- *   - `ends`: if some node stays alive, the turn ends.
+ *   - `ends`: if some node stays alive, the turn ends, also if it rests and nobody answers.
  *
  * The first three are assertions where an append lands, or is acknowledged. What is left out: what
  * is in the events, other conversations, how heartbeats are measured (a node may be thought dead
@@ -34,6 +38,8 @@
  *   -DNO_ATTEMPT   a runner that lost goes on without asking whose turn it is now
  *   -DNO_BYTES     an append that lost is not compared with what stands there
  *   -DNO_LOOK      nodes do not look for turns that became theirs without their knowing
+ *   -DNO_RAISE     an answer makes an owner, and leaves the attempt as it was
+ *   -DNO_HEED      a runner lets its turn rest though that was asked to stop
  */
 
 #ifndef NODES
@@ -45,8 +51,9 @@
 #define STEPS 2
 #define LENGTH 14
 #define CALLER NODES /* who asks to cancel: a client, by way of some node */
+#define NOBODY (NODES + 1)
 
-mtype = { started, step, asked, resumed, finished, buried }
+mtype = { started, step, asked, resumed, finished, buried, rested, answered }
 
 typedef Entry { mtype kind; byte by; byte attempt; byte number }
 
@@ -58,6 +65,9 @@ byte attempt = 1;
 byte steps;
 bool cancel;
 bool over;
+bool resting;
+bool has_answer;
+byte stepped_by = NOBODY; /* whose the steps of this attempt are */
 
 /* What may happen to nodes. One that is `doubted` is taken for dead until its next heartbeat. */
 bool dead[NODES];
@@ -70,7 +80,7 @@ typedef Late { bool due; byte at; mtype kind; byte attempt; byte number }
 Late late[NODES + 1];
 
 #define up(n) (!dead[n] && !asleep[n])
-#define stale(n) (dead[n] || doubted[n])
+#define stale(n) (n < NODES && (dead[n] || doubted[n]))
 
 #ifdef NO_COMPARE
 #define stands(at) true
@@ -93,6 +103,19 @@ Late late[NODES + 1];
 #define LOOKS true
 #endif
 
+#ifdef NO_RAISE
+#define RAISE 0
+#else
+#define RAISE 1
+#endif
+#ifndef RESTS
+#define may_rest false
+#elif defined(NO_HEED)
+#define may_rest true
+#else
+#define may_rest (!cancel)
+#endif
+
 /* The database: `append_batch`. */
 inline commit(at_, kind_, by_, attempt_, number_) {
     if
@@ -102,6 +125,8 @@ inline commit(at_, kind_, by_, attempt_, number_) {
         :: kind_ == step ->
             assert(attempt_ == attempt && by_ == owner);
             assert(number_ == steps + 1);
+            assert(stepped_by == NOBODY || stepped_by == by_);
+            stepped_by = by_;
             steps++
         :: kind_ == finished ->
             assert(attempt_ == attempt && by_ == owner);
@@ -110,11 +135,24 @@ inline commit(at_, kind_, by_, attempt_, number_) {
             assert(attempt_ == attempt);
             over = true
         :: kind_ == resumed ->
-            assert(attempt_ == attempt + 1);
+            assert(attempt_ == attempt + 1 && !resting);
             attempt = attempt_;
-            owner = by_
+            owner = by_;
+            stepped_by = NOBODY
+        :: kind_ == rested ->
+            assert(attempt_ == attempt && by_ == owner);
+            resting = true;
+            owner = NOBODY
+        :: kind_ == answered ->
+            assert(attempt_ == attempt + RAISE && resting);
+            stepped_by = (RAISE -> NOBODY : stepped_by);
+            attempt = attempt_;
+            owner = by_;
+            resting = false;
+            has_answer = true
         :: kind_ == asked ->
-            cancel = true
+            cancel = true;
+            over = resting
         fi;
         assert(head < LENGTH);
         entries[head].kind = kind_;
@@ -152,7 +190,10 @@ inline read(n) {
         told = 0
     :: else
     fi;
-    kind = (cancel || told == STEPS -> finished : step)
+    if
+    :: told == 1 && !has_answer && may_rest -> kind = rested
+    :: else -> kind = (cancel || told == STEPS -> finished : step)
+    fi
 }
 
 /* A node: its heartbeat, its actor and its runner. Asleep, it does nothing. */
@@ -179,6 +220,22 @@ idle:
             read(_pid);
             kind = (cancel -> buried : resumed);
             claimed = attempt + (kind == resumed)
+        }
+        goto claiming
+
+    /* An answer, or the end of the time for it: for who rests, any node does. */
+    :: d_step {
+            up(_pid) && !over && resting && !cancel ->
+            read(_pid);
+            kind = answered;
+            claimed = attempt + RAISE
+        }
+        goto claiming
+    :: d_step {
+            up(_pid) && !over && resting && !cancel ->
+            read(_pid);
+            kind = buried;
+            claimed = attempt
         }
         goto claiming
 

@@ -8,6 +8,7 @@ TABLE nodes WITH (fillfactor=50) -- A heartbeat for each node, by this server's 
 TABLE projection_checkpoints WITH (fillfactor=50) -- The position up to which a projection has taken a bucket in; at stopped_at stands an event that it cannot take in. Written by turnlog/adapters/postgres/checkpoints.py.
 TABLE projections -- Which generation of each projection's rows is read, and the number of the newest one. Written by turnlog/adapters/postgres/generations.py.
 TABLE schema_migrations -- The steps that were taken. Written by turnlog/adapters/postgres/migrate.py.
+TABLE search_texts -- Titles, summaries and messages. Written by turnlog/adapters/postgres/search_texts.py.
 TABLE settings -- What was chosen when this database was created. Written by turnlog/adapters/postgres/migrate.py.
 TABLE stored_events WITH (autovacuum_vacuum_insert_scale_factor=0.05, autovacuum_freeze_min_age=0, autovacuum_analyze_scale_factor=0.02) -- The log: originator_version is the offset, notification_id the position times the number of buckets plus the bucket, at in microseconds. Written by turnlog/adapters/postgres/store.py.
 TABLE turns WITH (fillfactor=80) -- Where each turn's events stand in its log, and who runs it. Written by turnlog/adapters/postgres/store.py.
@@ -61,6 +62,15 @@ COLUMN schema_migrations.version integer NOT NULL
 COLUMN schema_migrations.name text NOT NULL
 COLUMN schema_migrations.checksum text NOT NULL
 COLUMN schema_migrations.applied_at timestamp with time zone NOT NULL
+COLUMN search_texts.event_offset bigint NOT NULL
+COLUMN search_texts.turn_id uuid
+COLUMN search_texts.conversation_id uuid NOT NULL
+COLUMN search_texts.generation integer NOT NULL
+COLUMN search_texts.bucket smallint NOT NULL
+COLUMN search_texts.tenant_id text NOT NULL
+COLUMN search_texts.part text NOT NULL
+COLUMN search_texts.content text NOT NULL
+COLUMN search_texts.vector tsvector NOT NULL
 COLUMN settings.name text NOT NULL
 COLUMN settings.value text NOT NULL
 COLUMN stored_events.originator_version bigint NOT NULL
@@ -114,6 +124,8 @@ CREATE UNIQUE INDEX nodes_pkey ON public.nodes USING btree (node)
 CREATE UNIQUE INDEX projection_checkpoints_pkey ON public.projection_checkpoints USING btree (bucket, projection, generation)
 CREATE UNIQUE INDEX projections_pkey ON public.projections USING btree (projection)
 CREATE UNIQUE INDEX schema_migrations_pkey ON public.schema_migrations USING btree (version)
+CREATE INDEX search_texts_by_word ON public.search_texts USING gin (vector)
+CREATE UNIQUE INDEX search_texts_pkey ON public.search_texts USING btree (bucket, generation, conversation_id, part, event_offset)
 CREATE UNIQUE INDEX settings_pkey ON public.settings USING btree (name)
 CREATE INDEX stored_events_bearing_state ON public.stored_events USING btree (bucket, originator_id, originator_version) WHERE (topic !~~ '%delta'::text)
 CREATE UNIQUE INDEX stored_events_by_position ON public.stored_events USING btree (bucket, notification_id)
@@ -135,6 +147,7 @@ CONSTRAINT nodes.nodes_pkey PRIMARY KEY (node)
 CONSTRAINT projection_checkpoints.projection_checkpoints_pkey PRIMARY KEY (bucket, projection, generation)
 CONSTRAINT projections.projections_pkey PRIMARY KEY (projection)
 CONSTRAINT schema_migrations.schema_migrations_pkey PRIMARY KEY (version)
+CONSTRAINT search_texts.search_texts_pkey PRIMARY KEY (bucket, generation, conversation_id, part, event_offset)
 CONSTRAINT settings.settings_pkey PRIMARY KEY (name)
 CONSTRAINT stored_events.stored_events_pkey PRIMARY KEY (bucket, originator_id, originator_version)
 CONSTRAINT turns.turns_pkey PRIMARY KEY (bucket, turn_id)

@@ -12,6 +12,7 @@ import pytest
 
 from tests.providers.asking import Heard, Item, named, request
 from turnlog.adapters.openai_chat.stream import ChatReader
+from turnlog.adapters.wire.answering import MAX_ID
 from turnlog.adapters.wire.answering import answer as answering
 from turnlog.adapters.wire.failures import Service
 from turnlog.adapters.wire.payloads import Garbled
@@ -226,6 +227,15 @@ async def test_a_connection_may_break_when_all_was_said() -> None:
                 asked, lambda: rude(b"data: {}\n\n"), ChatReader(LOCAL), LOCAL
             )
         ]
+
+
+async def test_an_id_of_any_length_fits_into_an_event() -> None:
+    said = b"data: " + _encoded({"id": "x" * 300_000, **delta("stop", content="Hi")}) + b"\n\n"
+    asked = request(named("local/chat"), "Hi")
+    answer = [part async for part in answering(asked, lambda: rude(said), ChatReader(LOCAL), LOCAL)]
+    finished = answer[-1]
+    assert isinstance(finished, StepFinished)
+    assert finished.response_id == "x" * MAX_ID
 
 
 @pytest.mark.parametrize("payload", [b"<html>", b"[1]", b'{"choices": 7}', b"\xff"])

@@ -15,6 +15,7 @@ from tests.runtime.given import Facts, Ticks
 from tests.upstream import Call, Say, Think, Upstream
 from turnlog.adapters.memory import MemoryBlobs, MemoryHints, MemoryStore
 from turnlog.adapters.memory_checkpoints import MemoryCheckpoints
+from turnlog.adapters.memory_search import MemorySearch
 from turnlog.adapters.memory_webhooks import MemoryWebhooks
 from turnlog.adapters.processes import is_alive, this_process
 from turnlog.domain import events
@@ -76,6 +77,7 @@ class Desk:
         self._disk = disk
         self._checkpoints = MemoryCheckpoints(self.store)
         self.blobs = MemoryBlobs()
+        self._search = MemorySearch(self.store, self.blobs, self._checkpoints)
         self._hints = MemoryHints()
 
     @asynccontextmanager
@@ -89,6 +91,8 @@ class Desk:
             blobs=self.blobs,
             checkpoints=self._checkpoints,
             generations=self._checkpoints,
+            search=self._search,
+            search_texts=self._search,
             hints=self._hints,
             webhooks=MemoryWebhooks(self.store),
             webhook_sender=Inbox(),

@@ -15,6 +15,7 @@ from tests.runtime.model import ScriptedModel
 from tests.runtime.waiting import PATIENCE
 from turnlog.adapters.memory import MemoryBlobs, MemoryHints
 from turnlog.adapters.memory_checkpoints import MemoryCheckpoints
+from turnlog.adapters.memory_search import MemorySearch
 from turnlog.adapters.memory_webhooks import MemoryWebhooks
 from turnlog.adapters.processes import is_alive, this_process
 from turnlog.domain import events
@@ -92,12 +93,13 @@ class Node:
         models = Models(
             (_provider(ask.MODEL, self.model), _provider(ask.OTHER_MODEL, self.other_model))
         )
-        checkpoints = MemoryCheckpoints(self.memory)
+        checkpoints, blobs = MemoryCheckpoints(self.memory), MemoryBlobs()
+        search = MemorySearch(self.memory, blobs, checkpoints)
         self.turnlog = Turnlog(
             Parts(
                 store=self.disk,
                 views=self.memory,
-                blobs=MemoryBlobs(),
+                blobs=blobs,
                 hints=hints or MemoryHints(),
                 nodes=self.memory,
                 records=self.memory,
@@ -106,6 +108,8 @@ class Node:
                 clock=self.clock,
                 checkpoints=checkpoints,
                 generations=checkpoints,
+                search=search,
+                search_texts=search,
                 models=models,
                 tools={tool.spec.name: tool for tool in tools},
                 process=this_process(),

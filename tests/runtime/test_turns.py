@@ -17,7 +17,13 @@ from tests.runtime.model import calls, finishes, says, thinks
 from tests.runtime.waiting import PATIENCE, everything_else, time_passes, until
 from turnlog.domain import events
 from turnlog.domain.codec import MAX_STATE_BYTES
-from turnlog.domain.errors import ModelFailed, NodeStopping, StoreUnavailable, ToolFailed
+from turnlog.domain.errors import (
+    ModelFailed,
+    NodeStopping,
+    StoreUnavailable,
+    ToolFailed,
+    ToolTimedOut,
+)
 from turnlog.domain.model import (
     AgentCalled,
     AgentSaid,
@@ -327,6 +333,15 @@ async def test_what_a_tool_had_said_before_it_failed_is_kept() -> None:
 
     log = await run_with(Hammer(fail))
     assert log.only(events.ToolCallCompleted).output == "bang It broke."
+
+
+async def test_a_tool_may_say_itself_that_its_time_was_over() -> None:
+    async def dawdle(_: Any, progress: Any) -> str:
+        await progress("ba")
+        raise ToolTimedOut("[too slow]")
+
+    result = (await run_with(Hammer(dawdle))).only(events.ToolCallCompleted)
+    assert (result.status, result.output) == ("timeout", "ba[too slow]")
 
 
 async def test_a_tool_that_crashes_fails_without_telling_its_inner_life() -> None:

@@ -11,6 +11,7 @@ from msgspec import Struct
 from tests.conftest import create_database, drop_database, in_a_loop, with_database
 from turnlog.adapters.memory import MemoryBlobs, MemoryHints, MemoryStore
 from turnlog.adapters.memory_checkpoints import MemoryCheckpoints
+from turnlog.adapters.memory_search import MemorySearch
 from turnlog.adapters.memory_webhooks import MemoryWebhooks
 from turnlog.adapters.postgres import Postgres, open_postgres
 from turnlog.domain.ports import (
@@ -23,6 +24,7 @@ from turnlog.domain.ports import (
     Records,
     Views,
 )
+from turnlog.domain.search import Search, SearchTexts
 from turnlog.domain.webhooks import Webhooks
 
 
@@ -38,6 +40,8 @@ class Stores(Struct, frozen=True):
     generations: Generations
     hints: Hints
     webhooks: Webhooks
+    search: Search
+    search_texts: SearchTexts
 
     @classmethod
     def of(cls, pg: Postgres) -> Stores:
@@ -52,6 +56,8 @@ class Stores(Struct, frozen=True):
             generations=pg.generations,
             hints=pg.hints,
             webhooks=pg.webhooks,
+            search=pg.search,
+            search_texts=pg.search_texts,
         )
 
 
@@ -67,6 +73,7 @@ DELETE FROM nodes;
 DELETE FROM idempotency_records;
 DELETE FROM webhooks;
 DELETE FROM webhook_places;
+DELETE FROM search_texts;
 DELETE FROM projections;
 DELETE FROM projection_checkpoints;
 UPDATE feed_heads SET position = 0;
@@ -91,17 +98,20 @@ def database_url(the_database_url: str) -> str:
 async def stores(request: pytest.FixtureRequest) -> AsyncIterator[Stores]:
     if request.param == "memory":
         memory = MemoryStore()
-        checkpoints = MemoryCheckpoints(memory)
+        checkpoints, blobs = MemoryCheckpoints(memory), MemoryBlobs()
+        search = MemorySearch(memory, blobs, checkpoints)
         yield Stores(
             store=memory,
             views=memory,
-            blobs=MemoryBlobs(),
+            blobs=blobs,
             nodes=memory,
             records=memory,
             checkpoints=checkpoints,
             generations=checkpoints,
             hints=MemoryHints(),
             webhooks=MemoryWebhooks(memory),
+            search=search,
+            search_texts=search,
         )
     else:
         async with open_postgres(request.getfixturevalue("database_url")) as pg:

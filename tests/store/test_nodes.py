@@ -122,3 +122,85 @@ async def test_in_memory_nodes_die_with_their_process() -> None:
     await memory.beat("two", HERE)
     assert await memory.beside("one", HERE.machine) == {}
     assert await memory.others("one", 0.0) == 1
+
+
+# ------------------------------------------------------------------- turns that rest
+
+
+async def resting(stores: Stores, until: int | None, bucket: int = 0, **fields: object) -> Writer:
+    """A conversation whose one turn rests until that time."""
+    writer = Writer(bucket)
+    row = writer.turn(
+        writer.new_turn_id(), **{"status": "requires_action", "expires_at": until} | fields
+    )
+    await written(stores.store, writer, b"{}", turns=[row])
+    return writer
+
+
+async def expired(stores: Stores, now: int, bucket: int = 0, limit: int = 10) -> list[str]:
+    rows = await stores.nodes.expired(bucket, now, limit)
+    return [str(row.conversation_id) for row in rows]
+
+
+async def test_a_turn_has_rested_too_long_once_its_time_is_over(stores: Stores) -> None:
+    writer = await resting(stores, NOON + 10)
+    assert await expired(stores, NOON + 9) == []
+    assert await expired(stores, NOON + 10) == [str(writer.conversation_id)]
+    (row,) = await stores.nodes.expired(0, NOON + 11, 1)
+    assert row == await stores.views.turn(row.turn_id)
+    assert (row.status, row.node, row.expires_at) == ("requires_action", None, NOON + 10)
+
+
+async def test_those_are_found_by_bucket_and_longest_first(stores: Stores) -> None:
+    late = await resting(stores, NOON + 3)
+    first = await resting(stores, NOON + 1)
+    second = await resting(stores, NOON + 2)
+    elsewhere = await resting(stores, NOON, bucket=1)
+    ids = [str(writer.conversation_id) for writer in (first, second, late)]
+    assert await expired(stores, NOON + 5) == ids
+    assert await expired(stores, NOON + 5, limit=2) == ids[:2]
+    assert await expired(stores, NOON + 2) == ids[:2]
+    assert await expired(stores, NOON + 5, bucket=1) == [str(elsewhere.conversation_id)]
+    assert await expired(stores, NOON + 5, bucket=2) == []
+
+
+@pytest.mark.parametrize(
+    "turn",
+    [
+        {"until": None},
+        {"until": None, "status": "running", "node": "one"},
+        {"until": NOON, "status": "failed", "last_offset": 1},
+    ],
+    ids=["without an end", "at work", "over"],
+)
+async def test_a_turn_that_does_not_rest_does_not_expire(
+    stores: Stores, turn: dict[str, object]
+) -> None:
+    await resting(stores, **turn)  # type: ignore[arg-type]
+    assert await expired(stores, NOON + 1_000_000) == []
+
+
+async def test_a_turn_that_rests_is_no_orphan_and_nobodys_to_look_after(stores: Stores) -> None:
+    await resting(stores, NOON + 10)
+    assert await orphans(stores) == []
+    assert await stores.nodes.entrusted(0, "", ()) == []
+
+
+async def test_whoever_wakes_a_turn_takes_its_end_away_and_the_next_rest_gives_another(
+    stores: Stores,
+) -> None:
+    writer = await resting(stores, NOON + 10)
+    (row,) = await stores.nodes.expired(0, NOON + 10, 1)
+    steps: list[dict[str, object]] = [
+        {"status": "running", "node": "two", "attempt": 2, "expires_at": None},
+        {"status": "requires_action", "node": None, "attempt": 2, "expires_at": NOON + 30},
+        {"status": "failed", "node": None, "attempt": 2, "expires_at": None, "last_offset": 4},
+    ]
+    found = []
+    for step in steps:
+        after = writer.turn(row.turn_id, **{"first_offset": row.first_offset} | step)
+        await written(stores.store, writer, b"{}", turns=[after])
+        assert await stores.views.turn(row.turn_id) == after
+        assert await stores.views.turns(writer.conversation_id, limit=1) == [after]
+        found.append(len(await expired(stores, NOON + 30)))
+    assert found == [0, 1, 0]

@@ -56,7 +56,8 @@ BODY = "SELECT prosrc FROM pg_proc WHERE proname = 'append_batch'"
 
 READS_OF_ONE_BUCKET = [
     *(store.HEAD, *store.READS.values(), store.FEED, blobs.GET, views.CONVERSATION),
-    *(views.ONE_TURN, views.TURNS, nodes.ORPHANS, records.GET, records.FORGET),
+    *(views.ONE_TURN, views.TURNS, nodes.ORPHANS, nodes.ENTRUSTED, nodes.EXPIRED),
+    *(records.GET, records.FORGET),
     *(checkpoints.CLAIM, checkpoints.END, checkpoints.READ_TOPICS, checkpoints.READ_NO_DELTAS),
     *(checkpoints.ADVANCE, checkpoints.STOP, checkpoints.RESUME, generations.END),
 ]
@@ -173,6 +174,23 @@ async def test_orphans_are_read_off_the_index_of_unfinished_turns(
         assert "turns_unfinished" in plan
         assert "Sort" not in plan
         assert "on turns " not in plan.replace("turns_unfinished on turns ", "")
+
+
+async def test_turns_that_rested_too_long_are_read_off_an_index_of_their_own(
+    postgres: Postgres, admin: asyncpg.Connection
+) -> None:
+    """Most turns have ended, and of the others most may rest for days."""
+    for bucket in range(2):
+        for number in range(20):
+            writer = Writer(bucket)
+            ended = [writer.turn(writer.new_turn_id(), last_offset=1) for _ in range(50)]
+            rests = writer.turn(writer.new_turn_id(), expires_at=NOON + number * 1_000_000)
+            assert await postgres.store.append(bucket, [writer.ready(b"1", turns=[*ended, rests])])
+    await admin.execute("ANALYZE turns")
+
+    plan = await plan_of(admin, nodes.EXPIRED, 0, NOON + 3_000_000, 64)
+    assert "turns_resting" in plan
+    assert "Sort" not in plan
 
 
 async def plan_of(connection: asyncpg.Connection, query: str, *arguments: object) -> str:

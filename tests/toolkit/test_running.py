@@ -236,7 +236,8 @@ async def test_what_a_thread_was_saying_when_it_was_cancelled_is_not_said() -> N
 
 
 async def test_threads_that_do_not_end_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(threads, "_room", threading.BoundedSemaphore(1))
+    room = threading.BoundedSemaphore(1)
+    monkeypatch.setattr(threads, "_room", room)
     begun, go, ended = asyncio.Event(), threading.Event(), threading.Event()
     loop = asyncio.get_running_loop()
 
@@ -253,7 +254,10 @@ async def test_threads_that_do_not_end_are_bounded(monkeypatch: pytest.MonkeyPat
     await asyncio.wait([running])
     assert "calls of tools are at work already" in await refusal(block)
     go.set()
-    await asyncio.to_thread(ended.wait)
+    await asyncio.to_thread(room.acquire)
+    room.release()
+    assert ended.is_set()
+    assert (await call(block)).told == ""
 
 
 async def test_context_variables_reach_the_thread() -> None:

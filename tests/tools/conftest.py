@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.tools.shells import confined_or_skipped
 from turnlog.adapters.tools import (
     ApplyPatch,
     ListFiles,
@@ -23,6 +24,7 @@ from turnlog.adapters.tools.changes.exchange import (
     exchange_by_kernel,
     exchange_step_by_step,
 )
+from turnlog.adapters.tools.shell import Confined, Shell, Unconfined
 
 SECRET = "the operator's secret"
 
@@ -114,3 +116,25 @@ def trading(request: pytest.FixtureRequest) -> Exchange:
 @pytest.fixture
 def apply_patch(workspace: Workspace, trading: Exchange) -> ApplyPatch:
     return ApplyPatch(workspace, exchange=trading)
+
+
+@pytest.fixture(scope="session")
+def confined() -> Confined:
+    return confined_or_skipped()
+
+
+@pytest.fixture
+def confined_shell(workspace: Workspace, confined: Confined) -> Shell:
+    return Shell(workspace, confined, seconds=30)
+
+
+@pytest.fixture
+def unconfined_shell(workspace: Workspace) -> Shell:
+    return Shell(workspace, Unconfined(), seconds=30)
+
+
+@pytest.fixture(params=["confined", "unconfined"])
+def shell(request: pytest.FixtureRequest) -> Shell:
+    """A shell, either way."""
+    shell: Shell = request.getfixturevalue(f"{request.param}_shell")
+    return shell

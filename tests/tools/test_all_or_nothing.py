@@ -17,6 +17,7 @@ import pytest
 
 from tests.tools.calls import call, refusal, told_or_refused
 from tests.tools.conftest import SECRET
+from tests.tools.held import Held
 from tests.tools.trees import plant, tree
 from turnlog.adapters.tools import ApplyPatch, Workspace, WriteFile
 from turnlog.adapters.tools.beneath import FOLDER, Opener
@@ -367,26 +368,14 @@ async def test_a_folder_swapped_for_a_link_at_the_wrong_moment_lets_nothing_out(
 # ------------------------------------------------------- cancelled and killed
 
 
-class Held:
-    """A call of the kernel that waits until it is told to go on."""
-
-    def __init__(self) -> None:
-        self.arrived = threading.Event()
-        self.go_on = threading.Event()
-
-    def wait(self) -> None:
-        self.arrived.set()
-        self.go_on.wait()
-
-
 async def cancelled(running: asyncio.Task[str], held: Held) -> None:
     """Cancel it while it is held, and let it go on."""
-    await asyncio.to_thread(held.arrived.wait)
-    running.cancel()
-    for _ in range(5):
-        await asyncio.sleep(0)
-    assert not running.done()
-    held.go_on.set()
+    with held:
+        await asyncio.to_thread(held.arrived.wait)
+        running.cancel()
+        for _ in range(5):
+            await asyncio.sleep(0)
+        assert not running.done()
     with pytest.raises(asyncio.CancelledError):
         await running
 
@@ -395,7 +384,7 @@ async def test_cancelled_while_it_gets_ready_it_changes_nothing(
     planted: Path, apply_patch: ApplyPatch, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     held = Held()
-    with before_the_first("fsync", held.wait, monkeypatch):
+    with before_the_first("fsync", held, monkeypatch):
         await cancelled(asyncio.create_task(call(apply_patch, patch=PATCH)), held)
     assert tree(planted) == BEFORE
 
@@ -407,7 +396,7 @@ async def test_cancelled_while_it_changes_names_it_is_made_whole_first(
 
     def slowly(folder: int, temporary: str, name: str) -> None:
         trading(folder, temporary, name)
-        held.wait()
+        held()
 
     apply_patch = ApplyPatch(workspace, exchange=slowly)
     await cancelled(asyncio.create_task(call(apply_patch, patch=PATCH)), held)

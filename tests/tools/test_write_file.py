@@ -18,6 +18,7 @@ from hypothesis import HealthCheck, given, settings
 
 from tests.tools.calls import call, refusal, told_or_refused
 from tests.tools.conftest import SECRET
+from tests.tools.held import Held
 from tests.tools.test_confinement import ESCAPES, PATHS
 from tests.tools.trees import plant, tree
 from turnlog.adapters.tools import Workspace, WriteFile
@@ -367,53 +368,41 @@ async def test_a_link_that_appears_meanwhile_is_replaced_and_not_followed(
     assert (outside / "file.txt").read_text() == SECRET
 
 
-class Held:
-    """A thread that waits in the middle of its work, where the disk would be slow."""
-
-    def __init__(self) -> None:
-        self.arrived = threading.Event()
-        self.go_on = threading.Event()
-
-    def __call__(self, *_: object) -> None:
-        self.arrived.set()
-        self.go_on.wait()
-
-
 async def test_cancelling_waits_until_nothing_can_change_any_more(
     folder: Path, write_file: WriteFile, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     plant(folder, {"a.txt": "old"})
-    held = Held()
-    monkeypatch.setattr(os, "fsync", held)
-    running = asyncio.create_task(call(write_file, filePath="a.txt", content="new"))
-    await asyncio.to_thread(held.arrived.wait)
-    for _ in range(3):
-        running.cancel()
-        for _ in range(5):
-            await asyncio.sleep(0)
-        assert not running.done()
-    held.go_on.set()
-    with pytest.raises(asyncio.CancelledError):
-        await running
+    with Held() as held:
+        monkeypatch.setattr(os, "fsync", held)
+        running = asyncio.create_task(call(write_file, filePath="a.txt", content="new"))
+        await asyncio.to_thread(held.arrived.wait)
+        for _ in range(3):
+            running.cancel()
+            for _ in range(5):
+                await asyncio.sleep(0)
+            assert not running.done()
+        held.go_on.set()
+        with pytest.raises(asyncio.CancelledError):
+            await running
     assert tree(folder) == {"a.txt": b"old"}
 
 
 async def test_a_call_that_is_cancelled_before_it_began_never_begins(
     folder: Path, write_file: WriteFile
 ) -> None:
-    held = Held()
-    loop = asyncio.get_running_loop()
-    # As many as the default executor has threads, and some more.
-    busy = [loop.run_in_executor(None, held) for _ in range(40)]
-    running = asyncio.create_task(call(write_file, filePath="a.txt", content="new"))
-    await asyncio.sleep(0)
-    await asyncio.sleep(0)
-    running.cancel()
-    with pytest.raises(asyncio.CancelledError):
-        await running
-    held.go_on.set()
-    await asyncio.gather(*busy)
-    await asyncio.to_thread(int)
+    with Held() as held:
+        loop = asyncio.get_running_loop()
+        # As many as the default executor has threads, and some more.
+        busy = [loop.run_in_executor(None, held) for _ in range(40)]
+        running = asyncio.create_task(call(write_file, filePath="a.txt", content="new"))
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        running.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await running
+        held.go_on.set()
+        await asyncio.gather(*busy)
+        await asyncio.to_thread(int)
     assert tree(folder) == {}
 
 
@@ -463,12 +452,13 @@ async def test_what_another_process_is_about_to_put_in_place_is_no_litter(
 ) -> None:
     monkeypatch.setattr(staged, "UNNAMED", None)
     one, other = WriteFile(workspace), WriteFile(Workspace(folder))
-    held, fsync = Held(), os.fsync
-    monkeypatch.setattr(os, "fsync", held)
-    running = asyncio.create_task(call(one, filePath="a.txt", content="slow"))
-    await asyncio.to_thread(held.arrived.wait)
-    monkeypatch.setattr(os, "fsync", fsync)
-    await call(other, filePath="b.txt", content="fast")
-    held.go_on.set()
-    await running
+    fsync = os.fsync
+    with Held() as held:
+        monkeypatch.setattr(os, "fsync", held)
+        running = asyncio.create_task(call(one, filePath="a.txt", content="slow"))
+        await asyncio.to_thread(held.arrived.wait)
+        monkeypatch.setattr(os, "fsync", fsync)
+        await call(other, filePath="b.txt", content="fast")
+        held.go_on.set()
+        await running
     assert tree(folder) == {"a.txt": b"slow", "b.txt": b"fast"}

@@ -112,9 +112,13 @@ class MemoryStore:
         return None if row is None else self._listed(row)
 
     async def conversations(self, query: ListQuery) -> list[Listed]:
+        return (await self.matching(query))[: query.limit]
+
+    async def matching(self, query: ListQuery) -> list[Listed]:
+        """All that a query's page is of."""
         rows = [row for row in self._conversations.values() if self._is_wanted(row, query)]
         rows.sort(key=_age, reverse=True)
-        return [self._listed(row) for row in rows[: query.limit]]
+        return [self._listed(row) for row in rows]
 
     async def labels(self, conversation_ids: Sequence[UUID]) -> dict[UUID, Labels]:
         return {

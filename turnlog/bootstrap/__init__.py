@@ -10,13 +10,20 @@ from typing import Any
 from turnlog.adapters.embedded import embedded_postgres
 from turnlog.adapters.memory import MemoryBlobs, MemoryHints, MemoryStore
 from turnlog.adapters.memory_checkpoints import MemoryCheckpoints
+from turnlog.adapters.memory_search import MemorySearch
 from turnlog.adapters.memory_webhooks import MemoryWebhooks
-from turnlog.adapters.postgres import SchemaRefused, migrate, open_postgres
+from turnlog.adapters.postgres import (
+    Postgres,
+    SchemaRefused,
+    UnknownLanguage,
+    migrate,
+    open_postgres,
+)
 from turnlog.adapters.processes import is_alive, this_process
 from turnlog.adapters.webhook_sender import HttpWebhookSender
 from turnlog.bootstrap.models import models
 from turnlog.bootstrap.tools import tool_servers, tools
-from turnlog.config import Settings
+from turnlog.config import BadSettings, Settings
 from turnlog.runtime.application import Parts, Turnlog
 
 __all__ = ["SchemaRefused", "open_node"]
@@ -57,16 +64,30 @@ async def open_node(settings: Settings) -> AsyncIterator[Turnlog]:
             parts |= {"blobs": MemoryBlobs(), "hints": MemoryHints()}
             parts |= {"webhooks": MemoryWebhooks(memory)}
             checkpoints = MemoryCheckpoints(memory)
+            search = MemorySearch(memory, parts["blobs"], checkpoints)
+            parts |= {"search": search, "search_texts": search}
             parts |= {"checkpoints": checkpoints, "generations": checkpoints}
         else:
             url = settings.database_url
             if url is None:
                 url = await stack.enter_async_context(embedded_postgres(settings.data_dir))
             await migrate(url, buckets=settings.buckets, check_only=not settings.migrate)
-            database = await stack.enter_async_context(open_postgres(url))
+            database = await stack.enter_async_context(_database(url, settings))
             parts |= {"store": database.store, "views": database.views}
             parts |= {"nodes": database.nodes, "records": database.records}
             parts |= {"blobs": database.blobs, "hints": database.hints}
             parts |= {"webhooks": database.webhooks}
+            parts |= {"search": database.search, "search_texts": database.search_texts}
             parts |= {"checkpoints": database.checkpoints, "generations": database.generations}
         yield Turnlog(Parts(**parts))
+
+
+@asynccontextmanager
+async def _database(url: str, settings: Settings) -> AsyncIterator[Postgres]:
+    try:
+        async with open_postgres(url, language=settings.search_language) as database:
+            yield database
+    except UnknownLanguage as unknown:
+        raise BadSettings(
+            [f"TURNLOG_SEARCH_LANGUAGE is '{settings.search_language}': {unknown}."]
+        ) from None

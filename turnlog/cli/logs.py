@@ -44,3 +44,6 @@ def configure_logs(form: Literal["console", "json"]) -> None:
     # The SDKs' own lines at INFO have URLs in them, and say nothing that the log does not.
     for name in ("httpx2", "openai", "anthropic"):
         logging.getLogger(name).setLevel(logging.WARNING)
+    # These two are the MCP SDK's: it logs messages that it cannot read, whole, and raises besides.
+    for name in ("mcp", "client"):
+        logging.getLogger(name).setLevel(logging.CRITICAL + 1)

@@ -24,6 +24,10 @@ Modules = Annotated[
 ]
 Folder = Annotated[Path, Meta(description="a path")]
 File = Annotated[Path, Meta(description="a path")]
+Language = Annotated[
+    str,
+    Meta(pattern=r"^[a-z0-9_]{1,63}$", description="a text search configuration of PostgreSQL"),
+]
 Dialect = Annotated[Literal["turnlog", "codex"], Meta(description="turnlog or codex")]
 Shell = Annotated[
     Literal["off", "confined", "unconfined"], Meta(description="off, confined or unconfined")
@@ -68,6 +72,7 @@ class Settings(Struct, frozen=True, kw_only=True):
     shell_env: Variables | None = None
     shell_timeout: Seconds = 60.0
     default_dialect: Dialect = "turnlog"
+    search_language: Language = "english"
     node_timeout: Seconds = 5.0
     stall_timeout: Seconds = 120.0
     action_timeout: LongSeconds = 604_800.0

@@ -103,7 +103,7 @@ def make_tool_servers(
     for name, given in listed.items():
         found: list[str] = []
         server = _make_server(name, given, environment, found)
-        faults += [f"{path}, server '{name}': {fault}." for fault in found]
+        faults += [f"{path}, server '{name}': {_sentence(fault)}" for fault in found]
         if server is not None:
             servers.append(server)
     if faults:
@@ -151,6 +151,10 @@ def _make_server(
             if not unset:
                 faults.append(f"'{member}' must be {description}")
     return None if faults else kind(**values)
+
+
+def _sentence(fault: str) -> str:
+    return fault if fault.endswith("?") else f"{fault}."
 
 
 def _unknown(member: str, known: Mapping[str, object], transport: str) -> str:

@@ -26,7 +26,7 @@ def provide(command: commands.ProvideResults, state: Conversation, at: str) -> l
     before = turn = _asked(state, command.turn_id, command.results, "result")
     facts: list[Fact] = []
     for given in command.results:
-        item = _waiting(turn, given.call_id, "result")
+        item = _waiting(turn, given.call_id, "result", before)
         facts += _result(turn, item, given, at)
         turn = after(before, facts)
     return [*facts, *_goes_on(before, turn, command, at)]
@@ -40,7 +40,7 @@ def decide_calls(command: commands.DecideCalls, state: Conversation, at: str) ->
     before = turn = _asked(state, command.turn_id, command.decisions, "approval")
     facts: list[Fact] = []
     for decision in command.decisions:
-        item = _waiting(turn, decision.call_id, "approval")
+        item = _waiting(turn, decision.call_id, "approval", before)
         facts += _decided(turn, item, decision, command.by, at)
         turn = after(before, facts)
     facts += _allowed_with_them(turn, command, at)
@@ -76,11 +76,12 @@ def _asked(
     return turn
 
 
-def _waiting(turn: RunningTurn, call_id: str, wanted: Wanted) -> int:
+def _waiting(turn: RunningTurn, call_id: str, wanted: Wanted, before: RunningTurn) -> int:
+    """The item of the call; a refusal tells what waited `before`, for nothing of it is kept."""
     for item, call in turn.calls.items():
         if call.call_id == call_id and call.wants == wanted:
             return item
-    waiting = [call.call_id for call in turn.wanted if call.kind == wanted]
+    waiting = [call.call_id for call in before.wanted if call.kind == wanted]
     raise CallNotOpen(call=call_id, wanted=wanted, waiting=", ".join(waiting) or "none")
 
 

@@ -13,6 +13,7 @@ from msgspec.structs import fields, replace
 from turnlog.domain.errors import InvalidInput, NotAvailable
 from turnlog.domain.events import Changes
 from turnlog.domain.records import ListQuery
+from turnlog.domain.search import SearchQuery
 from turnlog.domain.values import Configuration
 from turnlog.http import parameters
 from turnlog.http.body import read_object
@@ -27,6 +28,10 @@ from turnlog.runtime import queries
 from turnlog.runtime.application import TENANT, Turnlog
 from turnlog.runtime.queries import ConversationDetails
 from turnlog.runtime.standing import Standing
+
+MAX_WORDS = 1000
+
+Page = list[ConversationDetails]
 
 _SHOWN = frozenset(field.encode_name for field in fields(ConversationDetails))
 
@@ -68,26 +73,43 @@ class Conversations:
         return _created(await self._turnlog.create(configuration, once=posted.once(_created)))
 
     async def list(self, request: web.Request) -> web.Response:
-        """A page of the list."""
-        parameters.not_yet(request, "q")
+        """A page of the list, or of what is found."""
+        words = _words(request)
         limit = parameters.limit(request)
         query = ListQuery(
             tenant_id=TENANT,
             limit=limit + 1,
-            before=parameters.list_place(request),
+            before=None if words else parameters.list_place(request),
             tags=parameters.texts(request, "tag"),
             agent_role=parameters.text(request, "agentRole"),
             status=_status(request),
         )
         wants_history = _wants_history(request)
-        found = await queries.conversations(self._parts, query)
-        page = found[:limit]
-        following = None
-        if len(found) > limit:
-            following = parameters.list_cursor(page[-1].created_at, page[-1].conversation_id)
+        if words:
+            place = parameters.search_place(request)
+            page, following = await self._found(SearchQuery(words=words, listed=query, after=place))
+        else:
+            page, following = await self._listed(query)
         if wants_history:
             page = [await queries.with_history(self._parts, shown) for shown in page]
         return json(ConversationPage(conversations=page, next_cursor=following))
+
+    async def _listed(self, query: ListQuery) -> tuple[Page, str | None]:
+        """A page, and the cursor of the next; the query asks for one row more than that."""
+        found = await queries.conversations(self._parts, query)
+        page = found[: query.limit - 1]
+        if len(found) == len(page):
+            return page, None
+        return page, parameters.list_cursor(page[-1].created_at, page[-1].conversation_id)
+
+    async def _found(self, query: SearchQuery) -> tuple[Page, str | None]:
+        found = await queries.found(self._parts, query)
+        page = found[: query.listed.limit - 1]
+        shown = [each for each, _ in page]
+        if len(found) == len(page):
+            return shown, None
+        last, rank = page[-1]
+        return shown, parameters.search_cursor(rank.score, last.created_at, last.conversation_id)
 
     async def show(self, request: web.Request) -> web.Response:
         """One conversation with its history."""
@@ -142,6 +164,14 @@ def _status(request: web.Request) -> str | None:
     if word is not None and word not in known:
         raise InvalidInput(message=f"'status' is one of: {', '.join(known)}.")
     return word
+
+
+def _words(request: web.Request) -> str:
+    """What is looked for; blank: everything."""
+    words = (parameters.text(request, "q") or "").strip()
+    if len(words) > MAX_WORDS:
+        raise InvalidInput(message=f"'q' is longer than {MAX_WORDS} characters.")
+    return words
 
 
 def _wants_history(request: web.Request) -> bool:

@@ -132,6 +132,7 @@ OPERATIONS = (
             Parameter("tag", "Only those that have all of these.", tuple[str, ...]),
             Parameter("agentRole", "Only those with this role."),
             Parameter("status", "Only those with this status.", ConversationStatus),
+            Parameter("q", "Only those that say this, best first, with excerpts."),
             Parameter("include", "`history`: what was said, too.", Literal["history"]),
         ),
         answers={HTTPStatus.OK: Answer("A page", {JSON: ConversationPage})},

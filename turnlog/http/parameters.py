@@ -8,6 +8,7 @@ from uuid import UUID
 from aiohttp import web
 
 from turnlog.domain.errors import InvalidCursor, InvalidInput, NotAvailable, NotFound
+from turnlog.domain.search import Rank
 from turnlog.domain.values import microseconds_of
 from turnlog.http.texts import flaw
 from turnlog.projections.levels import STATUS_LEVELS, Levels, parse
@@ -87,15 +88,35 @@ def list_cursor(created_at: str, conversation: UUID) -> str:
 def list_place(request: web.Request) -> tuple[int, UUID] | None:
     """The row after which the page begins: its time in microseconds, and its id."""
     word = text(request, "cursor")
-    if word is None:
-        return None
-    moment, _, last = word.rpartition(":")
+    return None if word is None else _listed_place(word, word)
+
+
+def _listed_place(word: str, row: str) -> tuple[int, UUID]:
+    """The place that stands in (a part of) a cursor; raises `InvalidCursor`."""
+    moment, _, last = row.rpartition(":")
     try:
         if not _MOMENT.fullmatch(moment):
             raise ValueError(moment)
         return microseconds_of(moment), canonical(last)
     except ValueError:
         raise InvalidCursor(cursor=word[:120], expected=_A_NEXT_CURSOR) from None
+
+
+def search_cursor(score: float, created_at: str, conversation: UUID) -> str:
+    """The cursor after a row of what was found."""
+    return f"{score!r}~{list_cursor(created_at, conversation)}"
+
+
+def search_place(request: web.Request) -> Rank | None:
+    """The place in what was found after which the page begins."""
+    word = text(request, "cursor")
+    if word is None:
+        return None
+    score, _, row = word.partition("~")
+    if not _SCORE.fullmatch(score):
+        raise InvalidCursor(cursor=word[:120], expected=_A_NEXT_CURSOR)
+    created_at, conversation_id = _listed_place(word, row)
+    return Rank(score=float(score), created_at=created_at, conversation_id=conversation_id)
 
 
 def turns_place(request: web.Request) -> int | None:
@@ -116,6 +137,7 @@ def canonical(word: str) -> UUID:
     return found
 
 
+_SCORE = re.compile(r"[0-9]{1,10}(\.[0-9]{1,20})?(e-[0-9]{1,2})?")
 _A_NEXT_CURSOR = "it should be the 'nextCursor' of a page before"
 
 

@@ -24,7 +24,7 @@ from turnlog.http.validation import MemberProblem, invalid
 
 MAX_CONFIGURATION_BYTES = 128 * 1024
 MAX_OVERRIDES_BYTES = 48 * 1024
-MAX_ARGUMENTS_BYTES = 128 * 1024
+MAX_ARGUMENTS_BYTES = 192 * 1024
 
 S = TypeVar("S", bound=Struct)
 
@@ -182,12 +182,16 @@ def stored_bytes(value: Any) -> int:
 
 
 def stored_arguments(member: str, arguments: dict[str, Any]) -> str:
-    """Arguments as the text that the log keeps; raises `InvalidInput` if it is too long."""
-    size = stored_bytes(arguments)
+    """Arguments as the text that the log keeps; raises `InvalidInput` if it is too long.
+
+    Their event has to hold it as one JSON string, in which each quote is escaped once more.
+    """
+    text = msgspec.json.encode(arguments).decode()
+    size = stored_bytes(text)
     if size > MAX_ARGUMENTS_BYTES:
-        problem = f"takes {size} bytes as JSON; the limit is {MAX_ARGUMENTS_BYTES}"
+        problem = f"takes {size} bytes as a JSON string; the limit is {MAX_ARGUMENTS_BYTES}"
         raise invalid([MemberProblem(member, problem)])
-    return msgspec.json.encode(arguments).decode()
+    return text
 
 
 def check_size(settings: Struct, limit: int = MAX_CONFIGURATION_BYTES) -> None:

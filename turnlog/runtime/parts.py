@@ -21,6 +21,7 @@ from turnlog.domain.ports import (
     Views,
 )
 from turnlog.domain.records import Process
+from turnlog.domain.search import Search, SearchTexts
 from turnlog.domain.webhooks import Webhooks, WebhookSender
 from turnlog.runtime.models import Models
 
@@ -40,6 +41,8 @@ class Parts(Struct, frozen=True, kw_only=True):
     checkpoints: Checkpoints
     generations: Generations
     hints: Hints
+    search: Search
+    search_texts: SearchTexts
     webhooks: Webhooks
     webhook_sender: WebhookSender
     clock: Clock

@@ -9,7 +9,8 @@ from msgspec import UNSET, UnsetType
 from msgspec.structs import asdict, replace
 
 from turnlog.domain.errors import NotFound
-from turnlog.domain.records import Blob, ListQuery, TurnRow
+from turnlog.domain.records import Blob, Listed, ListQuery, TurnRow
+from turnlog.domain.search import Excerpt, Rank, SearchQuery
 from turnlog.projections.history import Message, blobs_of, history
 from turnlog.projections.levels import Levels
 from turnlog.projections.listing import ConversationView
@@ -23,10 +24,14 @@ _views = msgspec.json.Decoder(ConversationView)
 
 
 class ConversationDetails(ConversationView, frozen=True, kw_only=True):
-    """A conversation as it stood at an offset; its history where that was asked for."""
+    """A conversation as it stood at an offset; its history where that was asked for.
+
+    `excerpts` show where it has what was searched for.
+    """
 
     offset: int
     history: list[Message] | UnsetType = UNSET
+    excerpts: tuple[Excerpt, ...] | UnsetType = UNSET
 
 
 def standing_at(standing: Standing) -> ConversationDetails:
@@ -40,14 +45,19 @@ async def conversation(parts: Parts, conversation_id: UUID) -> ConversationDetai
     listed = await parts.views.conversation(conversation_id)
     if listed is None or listed.row.deleted:
         raise NotFound(thing="conversation", id=conversation_id)
-    return _details(_views.decode(listed.row.document), listed.offset)
+    return _listed(listed)
 
 
 async def conversations(parts: Parts, query: ListQuery) -> list[ConversationDetails]:
     """A page of the list, without histories."""
+    return [_listed(listed) for listed in await parts.views.conversations(query)]
+
+
+async def found(parts: Parts, query: SearchQuery) -> list[tuple[ConversationDetails, Rank]]:
+    """A page of what is found, each with its excerpts and its place."""
     return [
-        _details(_views.decode(listed.row.document), listed.offset)
-        for listed in await parts.views.conversations(query)
+        (replace(_listed(each.listed), excerpts=each.excerpts), each.rank)
+        for each in await parts.search.find(query)
     ]
 
 
@@ -92,6 +102,10 @@ async def blob(parts: Parts, conversation_id: UUID, sha256: str) -> Blob:
     if kept is None:
         raise NotFound(thing="blob", id=sha256)
     return kept
+
+
+def _listed(listed: Listed) -> ConversationDetails:
+    return _details(_views.decode(listed.row.document), listed.offset)
 
 
 def _details(view: ConversationView, offset: int) -> ConversationDetails:

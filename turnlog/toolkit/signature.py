@@ -44,7 +44,6 @@ def read_signature(function: Callable[..., Any], name: str) -> Signature:
         arguments = msgspec.defstruct(
             name, members, kw_only=True, frozen=True, forbid_unknown_fields=True
         )
-        msgspec.json.Decoder(arguments)
         return Signature(arguments, _schema(arguments), call)
     except Exception as error:
         raise TypeError(f"its parameters cannot be arguments: {error}") from error

@@ -219,7 +219,7 @@ def doubling(keyword: str, levels: int, last: dict[str, Any]) -> dict[str, Any]:
 def test_a_schema_that_doubles_its_work_on_every_line_ends_soon(
     keyword: str, last: dict[str, Any], around: dict[str, Any]
 ) -> None:
-    schema = doubling(keyword, 50, last) | around
+    schema = around | doubling(keyword, 50, last)
     check_schema(schema)
     problems(schema, {"a": 1, "b": "x" * 100_000})
 
@@ -261,17 +261,40 @@ def test_what_was_found_before_the_steps_ran_out_is_told() -> None:
     assert problems(schema, {"a": 1})[0] == "at the top: 'z' is a required property"
 
 
-def test_arguments_of_a_usual_size_are_within_the_steps(monkeypatch: pytest.MonkeyPatch) -> None:
-    left: list[Budget] = []
+@pytest.fixture
+def budgets(monkeypatch: pytest.MonkeyPatch) -> list[Budget]:
+    """Those of all answers of this test."""
+    made: list[Budget] = []
 
-    class Watched(Budget):
+    class Kept(Budget):
         def __init__(self, characters: int) -> None:
             super().__init__(characters)
-            left.append(self)
+            made.append(self)
 
-    monkeypatch.setattr("turnlog.runtime.schemas.fitting.Budget", Watched)
+    monkeypatch.setattr("turnlog.runtime.schemas.fitting.Budget", Kept)
+    return made
+
+
+def test_arguments_of_a_usual_size_are_within_the_steps(budgets: list[Budget]) -> None:
     assert problems(EDITS, {"path": "a", "edits": [{"line": 1}] * 1000}) == []
-    assert left[0].left > STEPS / 2
+    assert budgets[0].left > STEPS / 2
+
+
+@pytest.mark.parametrize(
+    ("schema", "arguments"),
+    [
+        ({"required": [f"x{n}" for n in range(4000)]}, {f"x{n}": 1 for n in range(4000)}),
+        ({"properties": {"a": {"items": True}}}, {"a": [0] * 8000}),
+        ({"properties": {"a": {"enum": ["x" * 200_000, "y"]}}}, {"a": "y"}),
+        ({"properties": {"a": {"pattern": "^[a-z]+$"}}}, {"a": "a" * 250_000}),
+        ({"properties": {"a": {"multipleOf": 1}}}, {"a": 10**4200}),
+    ],
+)
+def test_a_step_that_takes_long_counts_as_many(
+    budgets: list[Budget], schema: dict[str, Any], arguments: dict[str, Any]
+) -> None:
+    problems(schema, arguments)
+    assert STEPS - budgets[0].left > 100
 
 
 def test_schemas_of_one_content_are_compiled_once(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -44,14 +44,15 @@ def main(arguments: Sequence[str]) -> int:
         os.setsid()
     keeper = os.getpid()
     group = make_group(limits.pop("processes", ""))
-    try:
-        return keep(lambda: keep(lambda: become(command, limits, group), keeper), int(arguments[0]))
-    finally:
-        remove_group(group)
+
+    def keep_below() -> int:
+        return keep(lambda: become(command, limits, group), keeper, group)
+
+    return keep(keep_below, int(arguments[0]), group)
 
 
-def keep(run: Callable[[], int], parent: int) -> int:
-    """Run it in a child; its exit code, when nothing of it is left."""
+def keep(run: Callable[[], int], parent: int, group: str | None) -> int:
+    """Run it in a child; its exit code, when nothing of it is left, nor its control group."""
     prctl(PR_SET_CHILD_SUBREAPER, 1)
     try:
         life = os.pidfd_open(parent)
@@ -74,6 +75,7 @@ def keep(run: Callable[[], int], parent: int) -> int:
             break
         code = bury().get(child)
     end_all()
+    remove_group(group)
     return ENDED if code is None else code
 
 
@@ -157,7 +159,7 @@ def make_group(processes: str) -> str | None:
 
 
 def remove_group(group: str | None) -> None:
-    """Remove the control group, which is empty."""
+    """Remove the control group, if there is one. It is empty."""
     try:
         if group:
             os.rmdir(group)

@@ -17,7 +17,8 @@ GRACE_SECONDS = 1.0
 
 REAPING_SECONDS = 2.0
 LINGERING_SECONDS = 0.5
-UNREAD = 1024 * 1024
+MOST_UNREAD = 1024 * 1024
+MOST_UNWRITTEN = 32 * 1024 * 1024
 
 
 class LineTooLong(Exception):
@@ -31,8 +32,6 @@ class Child(asyncio.SubprocessProtocol):
         self._longest = longest_line
         self._exited = asyncio.Event()
         self._news = asyncio.Event()
-        self._writable = asyncio.Event()
-        self._writable.set()
         self._lines: deque[bytes] = deque()
         self._unread = 0
         self._begun: list[bytes] = []
@@ -85,10 +84,9 @@ class Child(asyncio.SubprocessProtocol):
         self._unread -= len(line)
         return line
 
-    async def say(self, line: bytes) -> None:
-        """Write a line; waits while the process has much to read. Raises `OSError` without it."""
-        await self._writable.wait()
-        if self._stdin.is_closing():
+    def say(self, line: bytes) -> None:
+        """Write a line, without waiting. Raises `OSError` if it is gone, or does not read."""
+        if self._stdin.is_closing() or self._stdin.get_write_buffer_size() > MOST_UNWRITTEN:
             raise BrokenPipeError
         self._stdin.write(line)
 
@@ -137,7 +135,7 @@ class Child(asyncio.SubprocessProtocol):
         if head:
             self._begun.append(head)
             self._begun_size += len(head)
-        if (self._unread > UNREAD or self._begun_size > self._longest) and not self._paused:
+        if (self._unread > MOST_UNREAD or self._begun_size > self._longest) and not self._paused:
             self._paused = True
             self._stdout.pause_reading()
         self._news.set()
@@ -158,13 +156,4 @@ class Child(asyncio.SubprocessProtocol):
 
     def _fall_silent(self) -> None:
         self._silent = True
-        self._writable.set()
         self._news.set()
-
-    def pause_writing(self) -> None:
-        """Called by the loop."""
-        self._writable.clear()
-
-    def resume_writing(self) -> None:
-        """Called by the loop."""
-        self._writable.set()

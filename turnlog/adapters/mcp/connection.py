@@ -113,23 +113,32 @@ class Connection:
         doubt.add_done_callback(self._doubts.discard)
 
     async def _doubt(self, asking: asyncio.Task[Any]) -> None:
-        try:
-            async with asyncio.timeout(ANSWER_SECONDS):
-                await asyncio.wait({asking})
-                if self._session is not None and not self.over:
-                    await self._session.send_ping()
-        except TimeoutError:
+        answering = asyncio.create_task(self._sign_of_life(asking))
+        await asyncio.wait({answering}, timeout=ANSWER_SECONDS)
+        if not answering.done():
             self.abort("did not answer any more")
-        except ValidationError:
-            pass  # an answer, if a strange one
-        except MCPError as error:
-            if error.code == CONNECTION_CLOSED:
-                await self.closed()
+            answering.cancel()
+            await asyncio.wait({answering})
+        elif not answering.result():
+            await self.closed()
 
-    async def closed(self) -> None:
+    async def _sign_of_life(self, asking: asyncio.Task[Any]) -> bool:
+        """Whether there is one, of whatever kind."""
+        await asyncio.wait({asking})
+        if self._session is None or self.over:
+            return True
+        try:
+            await self._session.send_ping()
+        except ValidationError:
+            return True
+        except MCPError as error:
+            return error.code != CONNECTION_CLOSED
+        return True
+
+    async def closed(self, otherwise: str = "broke off the connection") -> None:
         """Wait for the reason why an answer never came, which is soon known; then it is over."""
         await asyncio.wait({self._life}, timeout=ENDING_SECONDS)
-        self.abort(self.wire.ended or "broke off the connection")
+        self.abort(self.wire.ended or otherwise)
 
     def abort(self, reason: str) -> None:
         """End it at once, and the server with it if that is a child."""

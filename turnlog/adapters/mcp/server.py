@@ -69,11 +69,17 @@ class McpServer:
 
     async def call(self, tool: str, arguments: dict[str, Any], key: str, progress: Progress) -> str:
         """The output of the tool, by the server's own name for it. Raises `ToolFailed`."""
-        output = await self._ask(
-            lambda connection: call(connection, tool, arguments, key, progress)
-        )
-        self._backoff.reset()
-        return output
+
+        async def answered(connection: Connection) -> str:
+            try:
+                output = await call(connection, tool, arguments, key, progress)
+            except ToolFailed:  # so says the tool, and its server works
+                self._backoff.reset()
+                raise
+            self._backoff.reset()
+            return output
+
+        return await self._ask(answered)
 
     async def close(self) -> None:
         """End the server, and take no more calls."""
@@ -107,19 +113,20 @@ class McpServer:
             await self._connection.settled()
         if self._closed:
             raise ToolFailed(f"The tool server '{self._name}' is being stopped.")
-        if self._connection is None or self._connection.over:
+        known = self._connection
+        if known is None or known.over or known.asked_to_end:
             if pause := self._backoff.pause():
-                reason = self._connection.reason if self._connection else "failed"
+                reason = known.reason if known else "failed"
                 raise ToolFailed(
                     f"The tool server '{self._name}' {reason}, and not for the first time. "
                     f"It is tried again in {ceil(pause)} s at the earliest."
                 )
-            self._connection = Connection(
+            self._connection = known = Connection(
                 self._wire(), start_seconds=self._rules.start_seconds, ended=self._ended
             )
             self._connections = [it for it in self._connections if not it.gone]
-            self._connections.append(self._connection)
-        return self._connection
+            self._connections.append(known)
+        return known
 
     def _ended(self, connection: Connection) -> None:
         if not connection.asked_to_end:
@@ -129,7 +136,7 @@ class McpServer:
     async def _refusal(self, connection: Connection, error: MCPError) -> ToolFailed:
         """What the model is told of an answer that is an error, or that never came."""
         if error.code == CONNECTION_CLOSED:
-            await connection.closed()
+            await connection.closed(f"broke off the connection ({error.error.message})")
             return self._failed(
                 f"{connection.reason} before it had answered; it may have done what was asked"
             )

@@ -45,7 +45,7 @@ class StdioWire:
         self.lost = False
         self.ended: str | None = None
         self.status: int | None = None
-        self._command = launched(command, arguments)
+        self._command, self._arguments = command, tuple(arguments)
         self._env = env or {}
         self._cwd = cwd
         self._stderr_file = stderr_file
@@ -82,7 +82,7 @@ class StdioWire:
         try:
             async for sent in out_of:
                 text = sent.message.model_dump_json(by_alias=True, exclude_unset=True)
-                await child.say(text.encode() + b"\n")
+                child.say(text.encode() + b"\n")
         except OSError:
             await self._end(child)
 
@@ -99,15 +99,15 @@ class StdioWire:
             self._child.kill()
 
     async def _start(self) -> Child:
-        command, arguments = self._command
+        environment = {**get_default_environment(), **self._env}
         if self._cwd is not None and not os.path.isdir(self._cwd):  # noqa: ASYNC240
             raise ServerFailed("could not be started: its folder is not there")
         try:
             stderr = DEVNULL if self._stderr_file is None else _opened(self._stderr_file)
             try:
                 return await Child.start(
-                    [command, *arguments],
-                    env={**get_default_environment(), **self._env},
+                    launched(self._command, self._arguments, environment),
+                    env=environment,
                     cwd=self._cwd,
                     stderr=stderr,
                     longest=LONGEST_MESSAGE,

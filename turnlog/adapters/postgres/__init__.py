@@ -16,11 +16,13 @@ from turnlog.adapters.postgres.lanes import open_lanes
 from turnlog.adapters.postgres.migrate import SchemaRefused, migrate
 from turnlog.adapters.postgres.nodes import PostgresNodes
 from turnlog.adapters.postgres.records import PostgresRecords
+from turnlog.adapters.postgres.search import PostgresSearch, UnknownLanguage, check_language
+from turnlog.adapters.postgres.search_texts import PostgresSearchTexts
 from turnlog.adapters.postgres.store import BUCKETS, PostgresEventStore
 from turnlog.adapters.postgres.views import PostgresViews
 from turnlog.adapters.postgres.webhooks import PostgresWebhooks
 
-__all__ = ["Postgres", "SchemaRefused", "migrate", "open_postgres"]
+__all__ = ["Postgres", "SchemaRefused", "UnknownLanguage", "migrate", "open_postgres"]
 
 
 class Postgres(Struct, frozen=True):
@@ -35,6 +37,8 @@ class Postgres(Struct, frozen=True):
     generations: PostgresGenerations
     hints: PostgresHints
     webhooks: PostgresWebhooks
+    search: PostgresSearch
+    search_texts: PostgresSearchTexts
 
 
 @asynccontextmanager
@@ -45,11 +49,13 @@ async def open_postgres(
     readers: int = 8,
     projectors: int = 2,
     patience: float = 10.0,
+    language: str = "english",
 ) -> AsyncIterator[Postgres]:
     """The ports of a migrated database; raises `StoreUnavailable` if it cannot be reached.
 
     At most so many connections are made, and two for hints. `patience`, in seconds, is how
-    long to wait for a connection, and for an answer.
+    long to wait for a connection, and for an answer. `language` is the database's text search
+    configuration; raises `UnknownLanguage` where it has no such.
     """
     async with (
         open_lanes(url, number=writers, patience=patience) as writing,
@@ -63,6 +69,7 @@ async def open_postgres(
         ) as projecting,
     ):
         buckets: int = (await reading.rows(BUCKETS))[0][0]
+        await check_language(reading, language)
         hints = PostgresHints(url)
         try:
             yield Postgres(
@@ -75,6 +82,8 @@ async def open_postgres(
                 generations=PostgresGenerations(projecting, buckets),
                 hints=hints,
                 webhooks=PostgresWebhooks(reading),
+                search=PostgresSearch(reading, buckets, language),
+                search_texts=PostgresSearchTexts(writing, language),
             )
         finally:
             hints.hang_up()

@@ -51,11 +51,11 @@ class PostgresViews:
     async def conversation(self, conversation_id: UUID) -> Listed | None:
         bucket = bucket_of(conversation_id, self._buckets)
         row = await self._readers.row(CONVERSATION, bucket, conversation_id)
-        return None if row is None else _listed(row)
+        return None if row is None else listed(row)
 
     async def conversations(self, query: ListQuery) -> list[Listed]:
         statement, arguments = list_query(query)
-        return [_listed(row) for row in await self._readers.rows(statement, *arguments)]
+        return [listed(row) for row in await self._readers.rows(statement, *arguments)]
 
     async def labels(self, conversation_ids: Sequence[UUID]) -> dict[UUID, Labels]:
         buckets = {bucket_of(an_id, self._buckets) for an_id in conversation_ids}
@@ -77,7 +77,13 @@ class PostgresViews:
 
 def list_query(query: ListQuery) -> tuple[str, list[Any]]:
     """The statement for a page of the list, with only the conditions that were asked for."""
-    statement, arguments = CONVERSATIONS, [query.tenant_id, query.limit]
+    arguments: list[Any] = [query.tenant_id, query.limit]
+    return CONVERSATIONS + conditions(query, arguments) + NEWEST_FIRST, arguments
+
+
+def conditions(query: ListQuery, arguments: list[Any]) -> str:
+    """What a page is narrowed by, as more of a WHERE; `arguments` grow by its own."""
+    statement = ""
 
     def where(condition: str, *values: Any) -> None:
         nonlocal statement
@@ -96,11 +102,23 @@ def list_query(query: ListQuery) -> tuple[str, list[Any]]:
         where("c.status = {}", query.status)
         if query.status != "idle":
             statement += " AND c.status <> 'idle'"
-    return statement + NEWEST_FIRST, arguments
+    return statement
 
 
-def _listed(row: asyncpg.Record) -> Listed:
-    conversation_id, created_at, updated_at, status, agent_role, tags, deleted, document, head = row
+def listed(row: asyncpg.Record) -> Listed:
+    """A row that begins with the columns of `LISTED`."""
+    (
+        conversation_id,
+        created_at,
+        updated_at,
+        status,
+        agent_role,
+        tags,
+        deleted,
+        document,
+        head,
+        *_,
+    ) = row
     return Listed(
         row=ConversationRow(
             conversation_id=conversation_id,

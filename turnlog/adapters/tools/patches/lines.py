@@ -8,6 +8,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from turnlog.adapters.tools.patches.matching import UNKNOWN
 from turnlog.adapters.tools.patches.patch import CR, Hunk
 
+BLOCK = 10_000
+
 
 class Lines:
     """The lines of a file, without the newlines.
@@ -69,7 +71,9 @@ class Lines:
 
     def joined(self, result: list[bytes], *, ended: bool) -> bytes:
         """The bytes of these lines, the last of which has a newline or not."""
-        whole = b"\n".join(result)
+        # In blocks: joining takes ten times the memory of a short line for each at once.
+        blocks = range(0, len(result), BLOCK)
+        whole = b"\n".join([b"\n".join(result[at : at + BLOCK]) for at in blocks])
         if ended:
             return whole + b"\n" if result else whole
         was_put_there = not self._exact and (self._lent or self.ended)

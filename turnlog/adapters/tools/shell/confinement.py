@@ -132,4 +132,9 @@ def _world(root: str) -> list[str]:
     world += ["--proc", "/proc", "--dev", "/dev"]
     for folder in ("/dev/shm", "/tmp"):
         world += ["--size", MEMORY_FILES, "--perms", "1777", "--tmpfs", folder]
-    return [*world, "--bind", root, WORKSPACE, "--remount-ro", "/dev", "--remount-ro", "/"]
+    world += ["--bind", root, WORKSPACE]
+    # Where the server is root's, commands are too, whatever number they see: the kernel's
+    # settings in /proc/sys would be theirs to change.
+    for folder in ("/proc", "/dev", "/"):
+        world += ["--remount-ro", folder]
+    return world

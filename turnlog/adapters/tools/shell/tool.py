@@ -10,7 +10,7 @@ from typing import Annotated, Any
 
 from msgspec import Meta
 
-from turnlog.adapters.children import KeptProcess, kept_process
+from turnlog.adapters.children import kept_process
 from turnlog.adapters.tools.arguments import (
     Arguments,
     PathArgument,
@@ -19,16 +19,14 @@ from turnlog.adapters.tools.arguments import (
 )
 from turnlog.adapters.tools.refusals import OUTSIDE, refused
 from turnlog.adapters.tools.shell.confinement import LIMITS, Confinement, try_out
-from turnlog.adapters.tools.shell.excerpt import BEGINNING, END, Excerpt
+from turnlog.adapters.tools.shell.excerpt import BEGINNING, END
+from turnlog.adapters.tools.shell.telling import Telling, listen
 from turnlog.adapters.tools.workspace import Workspace
 from turnlog.domain.errors import ToolFailed, ToolTimedOut
 from turnlog.domain.ports import Progress
 from turnlog.domain.tools import ToolSpec
 
 LONGEST_COMMAND = 100_000  # bytes; Linux takes 128 KiB in one argument
-PIECE = 64 * 1024
-PAUSE = 0.02  # seconds; what is said in them is told in one piece
-BREATH = 0.001  # seconds between two pieces that nobody is told, so as not to be busy with those
 GRACE = 15.0
 
 RUN = "Run a command by the shell (bash where there is one, else sh) in the workspace. "
@@ -93,7 +91,7 @@ class Shell:
         script = _executable(asked.command)
         folder = await asyncio.to_thread(self._folder, asked.working_directory)
         seconds = min(asked.timeout_seconds or self._seconds, self._seconds)
-        told = _Told(progress)
+        told = Telling(progress)
         try:
             async with kept_process(
                 self._confinement.command(script, self._root, folder),
@@ -101,7 +99,7 @@ class Shell:
                 environment=self._environment,
                 limits=LIMITS,
             ) as process:
-                code = await _listen(process, seconds, told)
+                code = await listen(process, seconds, told)
         except OSError as error:
             raise ToolFailed(f"The command could not be started: {error.strerror}.") from error
         if code is None:
@@ -118,50 +116,6 @@ class Shell:
         if found.split(os.sep)[0] == os.pardir:
             raise refused(path, OUTSIDE)
         return found
-
-
-class _Told:
-    """The pieces of the output, as `progress` took them."""
-
-    def __init__(self, progress: Progress) -> None:
-        self.pieces: list[str] = []
-        self._progress = progress
-
-    async def tell(self, piece: str) -> None:
-        if piece:
-            self.pieces.append(piece)
-            await self._progress(piece)
-
-    def note(self, words: str) -> str:
-        """Words in brackets, in a line of their own after what was told."""
-        line_is_open = self.pieces and not self.pieces[-1].endswith("\n")
-        return f"\n[{words}]" if line_is_open else f"[{words}]"
-
-
-async def _listen(process: KeptProcess, seconds: float, told: _Told) -> int | None:
-    """Tell what it says to its end; the exit code, or None if its time was over before.
-
-    Its time is kept by a signal to it and not by cancelling what waits here, so that nothing
-    of what it said is lost. While `told` waits it is not read, and so it waits too.
-    """
-    expired = False
-
-    def expire() -> None:
-        nonlocal expired
-        expired = True
-        process.end()
-
-    timer = asyncio.get_running_loop().call_later(seconds, expire)
-    excerpt = Excerpt()
-    try:
-        while data := await process.output.read(PIECE):
-            await told.tell(excerpt.add(data))
-            await asyncio.sleep(BREATH if excerpt.is_full else PAUSE)
-        code = await process.code()
-    finally:
-        timer.cancel()
-    await told.tell(excerpt.rest())
-    return None if expired else code
 
 
 def _path(workspace: Workspace, path: str) -> str:
