@@ -84,7 +84,7 @@ async def _run(
         task = progress.add_task("", total=len(names), said="")
         for name in names:
             progress.update(task, description=name, said="")
-            about = await machine(url)
+            about = await machine(url, folder)
             began = time.perf_counter()
             given = Bench(server_url=url, folder=folder, small=small, say=_sayer(progress, task))
             try:

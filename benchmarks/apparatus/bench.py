@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -42,6 +43,10 @@ class Bench(Struct, frozen=True, kw_only=True):
     folder: Path
     small: bool
     say: Callable[[str], None]
+
+    async def settle(self, seconds: float) -> None:
+        """Let what was begun get under way."""
+        await asyncio.sleep(seconds * (0.2 if self.small else 1))
 
     @asynccontextmanager
     async def database(self) -> AsyncIterator[Database]:

@@ -85,12 +85,12 @@ async def _turnlog(bench: Bench, size: Size) -> tuple[Waiting, Waiting, int]:
         # What is made once, for the first of all, is not theirs.
         await crowd.open(talker.root, paths[:1] * WARM)
         await crowd.close()
-        await asyncio.sleep(1.5)
+        await bench.settle(1.5)
         alone = await _watch(server.pid, server.processor_seconds, size.seconds / 2)
         sessions, memory = await admin.fetchval(SESSIONS), memory_bytes(server.pid)
         every = [paths[n % len(paths)] for n in range(size.subscribers)]
         await crowd.open(talker.root, every)
-        await asyncio.sleep(1.5)
+        await bench.settle(1.5)
         waiting = await _watch(server.pid, server.processor_seconds, size.seconds)
         waiting.each = (memory_bytes(server.pid) - memory) / size.subscribers
         return waiting, alone, max(0, await admin.fetchval(SESSIONS) - sessions)
@@ -103,7 +103,7 @@ async def _nchan(bench: Bench, size: Size) -> Waiting:
         memory = server.memory_bytes()
         paths = [f"/sub?id={n % size.conversations}" for n in range(size.subscribers)]
         await crowd.open(server.url, paths)
-        await asyncio.sleep(0.5)
+        await bench.settle(0.5)
         waiting = await _watch(server.pid, server.processor_seconds, size.seconds / 2)
         waiting.each = (server.memory_bytes() - memory) / size.subscribers
         return waiting

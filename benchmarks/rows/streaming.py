@@ -102,7 +102,7 @@ async def measure(bench: Bench) -> list[Figure]:
                 for _ in range(TRIES):
                     if not contender.out:
                         bench.say(f"{turns} turns, {contender.name}")
-                        step = await _step(contender, crowd, provider, turns, size.seconds)
+                        step = await _step(bench, contender, crowd, provider, turns)
                         contender.steps.append(step)
                         if step.held:
                             break
@@ -113,10 +113,11 @@ async def measure(bench: Bench) -> list[Figure]:
 
 
 async def _step(
-    contender: Contender, crowd: Readers, provider: Upstream, turns: int, seconds: float
+    bench: Bench, contender: Contender, crowd: Readers, provider: Upstream, turns: int
 ) -> Step:
+    seconds = (SMALL if bench.small else FULL).seconds
     await contender.begin(turns)
-    await asyncio.sleep(1.0)  # until all are under way
+    await bench.settle(1.0)
     await crowd.reset()
     began, server, database = time.perf_counter(), contender.server(), contender.database()
     load = crowd.processor_seconds() + provider.processor_seconds()

@@ -83,7 +83,7 @@ async def open_postgres(
                 hints=hints,
                 webhooks=PostgresWebhooks(reading),
                 search=PostgresSearch(reading, buckets, language),
-                search_texts=PostgresSearchTexts(writing, language),
+                search_texts=PostgresSearchTexts(projecting, language),
             )
         finally:
             hints.hang_up()
