@@ -2,6 +2,7 @@
 
 PYTHON ?= python3
 ARGS ?=
+ONLY ?=
 # Tests run in this many processes, as many as there are processors unless told; 0 is this one.
 WORKERS ?= logical
 
@@ -39,8 +40,8 @@ format: setup ## format, and repair what the linter can
 	@$(BIN)/ruff check --fix $(RUFF_PATHS)
 	@$(BIN)/ruff format $(RUFF_PATHS)
 
-bench: setup ## measure: every figure that the documents state
-	@$(BIN)/python -m benchmarks $(ARGS)
+bench: setup ## measure every figure that the documents state: make bench ONLY=fanout
+	@$(BIN)/python -m benchmarks $(ONLY) $(ARGS)
 
 chaos: setup ## break everything at random and check the log: make chaos ARGS="--seconds 300"
 	@$(BIN)/python -m tests.chaos $(ARGS)

@@ -28,6 +28,7 @@ from turnlog.http.webhooks import WebhookRoutes
 from turnlog.runtime.application import Turnlog
 
 ROOT = "/api/v1"
+CLOSING_SECONDS = 2.0
 STREAMS = web.AppKey("streams", Streams)
 
 
@@ -84,6 +85,7 @@ async def _streams_looked_after(app: web.Application) -> AsyncIterator[None]:
 
 async def _streams_ended(app: web.Application) -> None:
     app[STREAMS].end()
+    await app[STREAMS].closed(CLOSING_SECONDS)
 
 
 def _below(root: str, routes: Iterable[web.RouteDef]) -> list[web.RouteDef]:

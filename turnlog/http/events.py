@@ -93,10 +93,7 @@ class Events:
             )
 
         self._feed.open()
-        try:
-            return await sending.stream(request, self._streams, self._store, outlet)
-        finally:
-            self._feed.close()
+        return await sending.stream(request, self._streams, self._store, outlet, self._feed.close)
 
     async def _page(self, request: web.Request, reading: Reading) -> web.Response:
         lines: list[bytes] = []

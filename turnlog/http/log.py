@@ -121,10 +121,10 @@ class Log:
         def outlet(transport: asyncio.Transport, writer: StreamWriter) -> Stream:
             return Stream(transport, writer, tail, place.view, place.after, follow=place.follow)
 
-        try:
-            return await sending.stream(request, self._streams, self._store, outlet)
-        finally:
+        def closed() -> None:
             self._turnlog.tails.close(tail)
+
+        return await sending.stream(request, self._streams, self._store, outlet, closed)
 
     async def _page(self, request: web.Request, place: Place) -> web.Response:
         limit = sending.page_limit(request)

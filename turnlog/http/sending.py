@@ -5,17 +5,22 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
+import structlog
 from aiohttp import web
 from aiohttp.http_writer import StreamWriter
 
 from turnlog.domain.errors import InvalidInput, StoreUnavailable
 from turnlog.domain.ports import EventStore
+from turnlog.http.errors import REQUEST_ID
+from turnlog.http.handover import StreamResponse, hand_over
 from turnlog.http.streams import Outlet, Streams
 from turnlog.projections import frames
 
 MAX_STREAMS = 20_000
 PAGE_EVENTS = 1000
 PAGE_BYTES = 4 << 20
+
+log = structlog.get_logger(__name__)
 
 _SSE_HEADERS = {
     "Content-Type": "text/event-stream; charset=utf-8",
@@ -52,24 +57,51 @@ async def stream(
     streams: Streams,
     store: EventStore,
     outlet: Callable[[asyncio.Transport, StreamWriter], Outlet],
+    closed: Callable[[], None],
 ) -> web.StreamResponse:
-    """Run the stream that `outlet` makes of the connection, once its headers are written."""
-    if streams.draining or len(streams) >= MAX_STREAMS:
-        return await unavailable(request, "this node takes no more streams just now")
-    response = web.StreamResponse(headers=_SSE_HEADERS)
-    without_length(request, response)
-    writer = await response.prepare(request)
-    if request.transport is None or not isinstance(writer, StreamWriter):
+    """Begin the stream that `outlet` makes of the connection, once its headers are written.
+
+    It goes on by itself when this has returned. `closed` is called when it is over.
+    """
+    begun = False
+    try:
+        if streams.draining or len(streams) >= MAX_STREAMS:
+            return await unavailable(request, "this node takes no more streams just now")
+        response = StreamResponse(headers=_SSE_HEADERS)
+        without_length(request, response)
+        response.force_close()
+        await response.prepare(request)
+        # From here on nothing is waited for: whoever hangs up is noticed by the stream.
+        transport, connection = request.transport, hand_over(request, response)
+        if transport is None or connection is None:
+            return response
+        opened = outlet(transport, connection.writer)
+        streams.add(opened)
+
+        def over() -> None:
+            streams.remove(opened)
+            closed()
+
+        connection.stream(_run(opened, store, str(request.get(REQUEST_ID, ""))), over)
+        begun = True
         return response
-    opened = outlet(request.transport, writer)
-    streams.add(opened)
+    finally:
+        if not begun:
+            closed()
+
+
+async def _run(opened: Outlet, store: EventStore, request_id: str) -> None:
     try:
         await opened.run(store)
     except StoreUnavailable:
         pass  # the reader comes back, and its cursor is good
-    finally:
-        streams.remove(opened)
-    return response
+    except ConnectionError:
+        return  # it has gone
+    except Exception:
+        log.exception("http.failed", request_id=request_id)
+        opened.abort()
+        return
+    opened.close()
 
 
 async def unavailable(request: web.Request, reason: str) -> web.StreamResponse:

@@ -1,8 +1,8 @@
 """Server-sent events over one connection: replay, then live, at the reader's own pace.
 
 A live stream costs no work but its writes: what is published is written to its
-transport by whoever publishes. Its handler wakes only when the reader falls
-behind, when the stream ends, or when the server stops.
+transport by whoever publishes. Its task wakes only when the reader falls behind,
+when the stream ends, or when the server stops.
 """
 
 from __future__ import annotations
@@ -26,16 +26,52 @@ TICK_SECONDS = 1.0
 _NO_CONTEXT = Context()
 
 
+class _Wake:
+    """An `asyncio.Event` for one who waits, a tenth of its size."""
+
+    __slots__ = ("_is_set", "_waiter")
+
+    def __init__(self) -> None:
+        self._is_set = False
+        self._waiter: asyncio.Future[None] | None = None
+
+    def set(self) -> None:
+        self._is_set = True
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_result(None)
+
+    def clear(self) -> None:
+        self._is_set = False
+
+    async def wait(self) -> None:
+        if not self._is_set:
+            self._waiter = asyncio.get_running_loop().create_future()
+            await self._waiter
+
+
 class Outlet:
     """One reader's connection: what is written to it, its silence, and its end."""
+
+    __slots__ = (
+        "_chunked",
+        "_first",
+        "_over",
+        "_spoke",
+        "_stalled",
+        "_time",
+        "_transport",
+        "_wake",
+        "_writer",
+    )
 
     def __init__(self, transport: asyncio.Transport, writer: StreamWriter) -> None:
         """The headers are written already."""
         self._transport = transport
         self._writer = writer
+        self._chunked = writer.chunked
         self._first = True
         self._over = False
-        self._wake = asyncio.Event()
+        self._wake = _Wake()
         self._time = asyncio.get_running_loop().time
         self._spoke = self._time()
         self._stalled: float | None = None
@@ -53,6 +89,18 @@ class Outlet:
         """End the stream after what was written."""
         self._over = True
         self._wake.set()
+
+    def close(self) -> None:
+        """Say that nothing follows, and hang up when that was read, or was not read for long."""
+        if not self._transport.is_closing():
+            if self._chunked:
+                self._transport.write(_LAST_CHUNK)
+            self._transport.close()
+        self._stalled = self._time()
+
+    def abort(self) -> None:
+        """Break off: the reader sees that something is missing."""
+        self._transport.abort()
 
     def tick(self, now: float) -> None:
         """Speak up in a silence; hang up on a reader that does not read."""
@@ -81,7 +129,7 @@ class Outlet:
         if transport.is_closing():
             self.end()
             return
-        transport.write(_chunked(data) if self._writer.chunked else data)
+        transport.write(_chunked(data) if self._chunked else data)
         self._spoke = self._time()
         if transport.get_write_buffer_size() > MAX_UNSENT_BYTES:
             self.fall_behind()
@@ -89,6 +137,8 @@ class Outlet:
 
 class Stream(Outlet):
     """One reader of one log (`runtime.tail.Follower`)."""
+
+    __slots__ = ("_follow", "_tail", "cursor", "view")
 
     def __init__(
         self,
@@ -122,7 +172,8 @@ class Stream(Outlet):
         """Take what was published, when caught up."""
         self.cursor = offset
         if frames:
-            self._send(frames)
+            self._write(RETRY + frames if self._first else frames)
+            self._first = False
         if ended:
             self.end()
 
@@ -155,6 +206,7 @@ class Streams:
 
     def __init__(self) -> None:
         self._open: set[Outlet] = set()
+        self._none_open = _Wake()
         self.draining = False
 
     def __len__(self) -> int:
@@ -167,6 +219,8 @@ class Streams:
     def remove(self, stream: Outlet) -> None:
         """The end of `add`."""
         self._open.discard(stream)
+        if not self._open:
+            self._none_open.set()
 
     async def tick(self) -> None:
         """Keep the silent ones alive and hang up on the stalled ones, until cancelled."""
@@ -182,6 +236,19 @@ class Streams:
         self.draining = True
         for stream in self._open:
             stream.end()
+
+    async def closed(self, seconds: float) -> None:
+        """Wait until all have read their last, for so long at most."""
+        self._none_open.clear()
+        if self._open:
+            try:
+                async with asyncio.timeout(seconds):
+                    await self._none_open.wait()
+            except TimeoutError:
+                pass
+
+
+_LAST_CHUNK = b"0\r\n\r\n"
 
 
 class _LastChunk:

@@ -23,6 +23,7 @@ from turnlog.runtime.tail import Tails
 
 GATHER_SECONDS = 0.005
 POLL_SECONDS = 1.0
+AT_ONCE = 16
 
 log = structlog.get_logger(__name__)
 
@@ -67,7 +68,7 @@ class HintExchange:
         self._seen: list[int] = []
 
     def moved(self, conversation_id: UUID, offset: int) -> None:
-        """Say, together with what else moves in these milliseconds, how far the log reaches."""
+        """Say how far the log reaches: at once, or with what else moves in these milliseconds."""
         self.moves.tell(conversation_id, offset)
         self._moved[conversation_id] = offset
         self._any_moved.set()
@@ -87,10 +88,10 @@ class HintExchange:
     async def _say(self) -> None:
         while True:
             await self._any_moved.wait()
-            await asyncio.sleep(GATHER_SECONDS)
             self._any_moved.clear()
             moved, self._moved = self._moved, {}
             await self._hints.say(moved)
+            await asyncio.sleep(GATHER_SECONDS)  # what moves meanwhile is said together
 
     def _hear(self, conversation_id: UUID, offset: int) -> None:
         self.moves.tell(conversation_id, offset)
@@ -105,15 +106,20 @@ class HintExchange:
         while True:
             await self._any_heard.wait()
             self._any_heard.clear()
-            heard, self._heard = self._heard, {}
-            for conversation_id, offset in heard.items():
-                try:
-                    await self._tails.catch_up(conversation_id, offset)
-                    await self._runs.catch_up(conversation_id, offset)
-                except StoreUnavailable:
-                    log.warning("hints.store_unavailable")
-                except Exception:
-                    log.exception("hints.failed", conversation_id=str(conversation_id))
+            heard, self._heard = list(self._heard.items()), {}
+            # One after the other, those who wait would be later the more logs move at once.
+            for first in range(0, len(heard), AT_ONCE):
+                some = heard[first : first + AT_ONCE]
+                await asyncio.gather(*(self._catch_up(*one) for one in some))
+
+    async def _catch_up(self, conversation_id: UUID, offset: int) -> None:
+        try:
+            await self._tails.catch_up(conversation_id, offset)
+            await self._runs.catch_up(conversation_id, offset)
+        except StoreUnavailable:
+            log.warning("hints.store_unavailable")
+        except Exception:
+            log.exception("hints.failed", conversation_id=str(conversation_id))
 
     async def _poll(self) -> None:
         while True:

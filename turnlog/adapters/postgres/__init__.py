@@ -13,6 +13,7 @@ from turnlog.adapters.postgres.connections import open_connections
 from turnlog.adapters.postgres.generations import PostgresGenerations
 from turnlog.adapters.postgres.hints import PostgresHints
 from turnlog.adapters.postgres.inline_rows import PostgresInlineRows
+from turnlog.adapters.postgres.lanes import open_lanes
 from turnlog.adapters.postgres.migrate import SchemaRefused, migrate
 from turnlog.adapters.postgres.nodes import PostgresNodes
 from turnlog.adapters.postgres.records import PostgresRecords
@@ -61,7 +62,7 @@ async def open_postgres(
     configuration; raises `UnknownLanguage` where it has no such.
     """
     async with (
-        open_connections(url, size=writers, patience=patience) as writing,
+        open_lanes(url, number=writers, patience=patience) as writing,
         # A plan that was made for an empty table, or for a rare tag, must not be kept.
         open_connections(
             url, size=readers, patience=patience, plans="force_custom_plan"
@@ -88,7 +89,7 @@ async def open_postgres(
                 hints=hints,
                 webhooks=PostgresWebhooks(reading),
                 search=PostgresSearch(reading, buckets, language),
-                search_texts=PostgresSearchTexts(writing, language),
+                search_texts=PostgresSearchTexts(projecting, language),
             )
         finally:
             hints.hang_up()

@@ -34,14 +34,6 @@ class Connections:
         self._pool = pool
         self.patience = patience
 
-    async def value(self, statement: str, *arguments: Any) -> Any:
-        """The value that a statement gives, executed once, in a transaction of its own.
-
-        Raises what the driver raises; `is_outage` says whether it may have been done.
-        """
-        async with self._pool.acquire(timeout=self.patience) as connection:
-            return await connection.fetchval(statement, *arguments, timeout=self.patience)
-
     async def rows(self, query: str, *arguments: Any) -> list[asyncpg.Record]:
         """What a query finds. A lost connection costs a second try; then `StoreUnavailable`."""
         with outages_told():
@@ -101,6 +93,17 @@ async def open_connections(
             await asyncio.wait_for(pool.close(), timeout=patience)
         except TimeoutError:
             pool.terminate()
+
+
+async def connect(url: str, patience: float) -> asyncpg.Connection:
+    """A single connection, set as all are; its plans are kept."""
+    connection = await asyncpg.connect(url, timeout=patience, server_settings=_SETTINGS)
+    try:
+        await _begin(connection)
+    except BaseException:
+        connection.terminate()
+        raise
+    return connection
 
 
 @asynccontextmanager

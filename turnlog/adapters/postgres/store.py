@@ -9,6 +9,7 @@ from uuid import UUID
 from turnlog.adapters.batches import check
 from turnlog.adapters.postgres.arrays import APPEND, arrays
 from turnlog.adapters.postgres.connections import Connections
+from turnlog.adapters.postgres.lanes import Lanes
 from turnlog.adapters.postgres.outages import is_outage
 from turnlog.domain.errors import StoreUnavailable
 from turnlog.domain.identity import bucket_of
@@ -63,7 +64,7 @@ class PostgresEventStore:
     """`EventStore`. Writers and readers have connections of their own, so that neither
     waits for the other's."""
 
-    def __init__(self, writers: Connections, readers: Connections, buckets: int) -> None:
+    def __init__(self, writers: Lanes, readers: Connections, buckets: int) -> None:
         self._writers = writers
         self._readers = readers
         self._buckets = buckets
@@ -93,7 +94,7 @@ class PostgresEventStore:
         while True:
             try:
                 written: list[bool] = await self._writers.value(
-                    APPEND, bucket, self._buckets, *arguments
+                    bucket, APPEND, bucket, self._buckets, *arguments
                 )
                 return written
             except Exception as error:

@@ -1,0 +1,1 @@
+"""What measures: processes and their costs, loads that are cheap, logs that are made at once."""
