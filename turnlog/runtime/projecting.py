@@ -6,6 +6,7 @@ taken in exactly once, whoever crashes. Nodes share the buckets by claiming them
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from typing import Protocol
 
@@ -62,7 +63,7 @@ class Projector:
 
     async def follow(self) -> None:
         """Take in what moves, until cancelled."""
-        while True:
+        while not _is_cancelled():
             for bucket in await self.moved.take(GATHER_SECONDS):
                 try:
                     if await self.advance(bucket):
@@ -71,6 +72,8 @@ class Projector:
                     log.warning("projection.store_unavailable", projection=self.projection.name)
                 except Exception:
                     log.exception("projection.failed", projection=self.projection.name)
+                if _is_cancelled():
+                    return
 
     async def advance(self, bucket: int, generation: int | None = None) -> bool:
         """Take in a portion of what follows the checkpoint; whether there may be more.
@@ -117,3 +120,9 @@ class Projector:
         where = f"{fed.entry.topic} at offset {fed.entry.offset} of {fed.conversation_id}"
         reason = f"{where}: {type(error).__name__}: {error}"
         await self._checkpoints.stop(claim, fed.position, reason[:MAX_REASON])
+
+
+def _is_cancelled() -> bool:
+    """Whether this task was: a driver that is breaking off may tell of an outage instead."""
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0

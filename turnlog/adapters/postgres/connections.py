@@ -53,13 +53,29 @@ class Connections:
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[asyncpg.pool.PoolConnectionProxy]:
-        """A connection for one transaction. Raises what the driver raises."""
+        """A connection for one transaction. Raises what the driver raises.
+
+        Who is cancelled does not wait for the database, which may be silent: the
+        connection is broken off, and that ends the transaction.
+        """
         async with (
             self._pool.acquire(timeout=self.patience) as connection,
             _closed(connection),
-            connection.transaction(),
         ):
-            yield connection
+            transaction = connection.transaction()
+            async with asyncio.timeout(self.patience):
+                await transaction.start()
+            try:
+                yield connection
+            except asyncio.CancelledError:
+                connection.terminate()
+                raise
+            except BaseException:
+                async with asyncio.timeout(self.patience):
+                    await transaction.rollback()
+                raise
+            async with asyncio.timeout(self.patience):
+                await transaction.commit()
 
     async def _fetch(self, query: str, *arguments: Any) -> list[asyncpg.Record]:
         async with self._pool.acquire(timeout=self.patience) as connection:
