@@ -3,8 +3,8 @@
 PYTHON ?= python3
 ARGS ?=
 ONLY ?=
-# Tests run in this many processes; 0 is this one.
-WORKERS ?= 0
+# Tests run in this many processes, as many as there are processors unless told; 0 is this one.
+WORKERS ?= logical
 
 VENV := .venv
 BIN := $(VENV)/bin

@@ -196,9 +196,9 @@ def test_a_result_is_given_once_also_in_one_breath() -> None:
 @pytest.mark.parametrize("call", [SECOND, THIRD, "call_1", "", "nobody's"])
 def test_all_results_are_taken_or_none(call: str) -> None:
     waits = rested(RESULT, CONSENT)
-    waits.when(ask.provide(ask.result(FIRST, "one"), ask.result(call))).refused(
-        CallNotOpen, f"'{call}'"
-    )
+    both = ask.provide(ask.result(FIRST, "one"), ask.result(call))
+    waits.when(both).refused(CallNotOpen, f"'{call}'")
+    waits.when(both).refused(CallNotOpen, f"these do: {FIRST}.")
     waits.when(ask.provide(ask.result(FIRST))).then(
         *given_result(ONE)
     )  # nothing of the refused one was kept

@@ -71,7 +71,7 @@ async def server(
         str(port),
         *flags,
         cwd=ROOT,
-        env={**_clean_environment(), **(env or {})},
+        env={**clean_environment(), **(env or {})},
         stderr=asyncio.subprocess.PIPE,
     )
     said: list[str] = []
@@ -88,7 +88,7 @@ async def server(
             await running.gone()
 
 
-def _clean_environment() -> dict[str, str]:
+def clean_environment() -> dict[str, str]:
     """This environment without what would configure the server."""
     ours = ("TURNLOG_", "OPENAI_", "ANTHROPIC_", "OPENROUTER_", "LOCAL_", "DATABASE_URL")
     return {name: value for name, value in os.environ.items() if not name.startswith(ours)}

@@ -14,12 +14,13 @@ BLOCK = re.compile(r"```sh\n(.*?)```", re.DOTALL)
 
 
 async def test_the_commands_of_the_readme_run_as_they_stand(database_url: str) -> None:
-    create, resume, log = BLOCK.findall((ROOT / "README.md").read_text())
+    create, resume, log = blocks("README.md")
+    (wait,) = blocks("docs/tools.md")
     workspace = {"TURNLOG_WORKSPACE": "examples/workspace"}
     async with server("--database-url", database_url, env=workspace) as running:
-        create = re.sub(r"API=\S+", f"API={running.api}", create)
-        output = await _shell("\necho ======\n".join([create, resume, log]))
-    first, rest, lines = output.split("======\n")
+        create, wait = (re.sub(r"API=\S+", f"API={running.api}", each) for each in (create, wait))
+        output = await _shell("\necho ======\n".join([create, resume, log, wait]))
+    first, rest, lines, waited = output.split("======\n")
     assert "event: thinking.delta" in first
     assert "event: tool_call.requested" in first
     assert "glossary.md" in first
@@ -28,6 +29,11 @@ async def test_the_commands_of_the_readme_run_as_they_stand(database_url: str) -
     assert re.findall(r"^id: (\d+)$", rest, re.MULTILINE)[0] == "8"
     offsets = [json.loads(line)["offset"] for line in lines.splitlines()]
     assert offsets == list(range(1, len(offsets) + 1))
+    assert '"kind":"result","name":"weather"' in waited
+    assert '"kind":"approval","name":"readFile"' in waited
+    assert "12 °C" in waited
+    assert "event: tool_call.approved" in waited
+    assert re.search(r"event: turn\.completed\ndata: .*\n\n$", waited)
 
 
 async def test_the_line_that_the_server_prints_works_as_it_stands(database_url: str) -> None:
@@ -41,10 +47,17 @@ async def test_the_line_that_the_server_prints_works_as_it_stands(database_url: 
         assert "event: conversation.created" in await _shell(lines)
 
 
-@pytest.mark.parametrize("path", ["docs/decisions", "CONTRIBUTING.md", "CHANGELOG.md"])
+@pytest.mark.parametrize(
+    "path", ["docs/decisions", "docs/tools.md", "CONTRIBUTING.md", "CHANGELOG.md"]
+)
 def test_what_the_readme_links_to_is_there(path: str) -> None:
     assert f"]({path})" in (ROOT / "README.md").read_text()
     assert (ROOT / path).exists()
+
+
+def blocks(document: str) -> list[str]:
+    """The commands that a document shows."""
+    return BLOCK.findall((ROOT / document).read_text())
 
 
 async def _shell(script: str) -> str:

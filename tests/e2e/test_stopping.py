@@ -6,6 +6,7 @@ import asyncio
 import signal
 import socket
 import sys
+from pathlib import Path
 
 import aiohttp
 import pytest
@@ -59,6 +60,13 @@ async def test_a_port_that_is_taken_is_told_at_once(workers: str) -> None:
         code, said = await _run("--workers", workers, "--port", str(taken.getsockname()[1]))
     assert code == 2
     assert said.count("in use") == 1
+
+
+async def test_a_workspace_that_is_none_ends_with_code_2(tmp_path: Path) -> None:
+    for folder, why in ((tmp_path / "gone", "No such file"), (Path(__file__), "Not a directory")):
+        env = {"TURNLOG_WORKSPACE": str(folder)}
+        code, said = await _run("--ephemeral", "--port", "0", env=env)
+        assert (code, f"TURNLOG_WORKSPACE is '{folder}': {why}" in said) == (2, True), said
 
 
 @pytest.mark.parametrize("workers", ["1", "3"])

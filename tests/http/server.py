@@ -19,6 +19,7 @@ from turnlog.adapters.demo import DemoModel
 from turnlog.adapters.memory import MemoryBlobs, MemoryHints, MemoryStore
 from turnlog.adapters.memory_checkpoints import MemoryCheckpoints
 from turnlog.adapters.memory_search import MemorySearch
+from turnlog.adapters.memory_usage import MemoryUsage
 from turnlog.adapters.memory_webhooks import MemoryWebhooks
 from turnlog.adapters.postgres import Postgres
 from turnlog.adapters.processes import is_alive, this_process
@@ -72,6 +73,7 @@ def memory_ports() -> Ports:
     return {
         "store": store,
         "views": store,
+        "inline_rows": store,
         "nodes": store,
         "records": store,
         "checkpoints": checkpoints,
@@ -79,6 +81,7 @@ def memory_ports() -> Ports:
         "blobs": blobs,
         "search": search,
         "search_texts": search,
+        "usage": MemoryUsage(store, checkpoints),
         "hints": MemoryHints(),
         "webhooks": MemoryWebhooks(store),
     }

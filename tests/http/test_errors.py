@@ -102,7 +102,6 @@ async def test_where_nothing_is_nothing_is_found(api: Api, path: str) -> None:
     ("method", "path"),
     [
         ("POST", f"/conversations/{NOWHERE}/fork"),
-        ("GET", "/usage"),
         ("POST", "/stream-tickets"),
     ],
 )
@@ -229,4 +228,6 @@ def test_every_refusal_has_a_status_and_only_those_for_others_are_defects() -> N
         errors.ModelFailed,
         errors.ToolFailed,
         errors.DeliveryFailed,
+        errors.ToolTimedOut,
+        errors.ProjectionStopped,
     }

@@ -12,6 +12,8 @@ TABLE search_texts -- Titles, summaries and messages. Written by turnlog/adapter
 TABLE settings -- What was chosen when this database was created. Written by turnlog/adapters/postgres/migrate.py.
 TABLE stored_events WITH (autovacuum_vacuum_insert_scale_factor=0.05, autovacuum_freeze_min_age=0, autovacuum_analyze_scale_factor=0.02) -- The log: originator_version is the offset, notification_id the position times the number of buckets plus the bucket, at in microseconds. Written by turnlog/adapters/postgres/store.py.
 TABLE turns WITH (fillfactor=80) -- Where each turn's events stand in its log, and who runs it. Written by turnlog/adapters/postgres/store.py.
+TABLE usage_entries -- What each event has cost, at in microseconds; turns is 1 where a turn ended. Written by turnlog/adapters/postgres/usage.py.
+TABLE usage_turns WITH (fillfactor=70) -- Turns that have not ended: their models, and what of their usage is counted already. Written by turnlog/adapters/postgres/usage.py.
 TABLE webhook_places WITH (fillfactor=50) -- How far each webhook has come, and who sends. Written by turnlog/adapters/postgres/webhooks.py.
 TABLE webhooks -- Addresses that events are sent to. Written by turnlog/adapters/postgres/webhooks.py.
 
@@ -92,6 +94,35 @@ COLUMN turns.bucket smallint NOT NULL
 COLUMN turns.status text NOT NULL
 COLUMN turns.node text
 COLUMN turns.expires_at bigint
+COLUMN usage_entries.at bigint NOT NULL
+COLUMN usage_entries.event_offset bigint NOT NULL
+COLUMN usage_entries.input_tokens bigint NOT NULL
+COLUMN usage_entries.output_tokens bigint NOT NULL
+COLUMN usage_entries.cached_input_tokens bigint NOT NULL
+COLUMN usage_entries.cache_write_tokens bigint NOT NULL
+COLUMN usage_entries.reasoning_tokens bigint NOT NULL
+COLUMN usage_entries.conversation_id uuid NOT NULL
+COLUMN usage_entries.generation integer NOT NULL
+COLUMN usage_entries.turns integer NOT NULL
+COLUMN usage_entries.bucket smallint NOT NULL
+COLUMN usage_entries.estimated boolean NOT NULL
+COLUMN usage_entries.superseded boolean NOT NULL
+COLUMN usage_entries.tenant_id text NOT NULL
+COLUMN usage_entries.model_provider_id text NOT NULL
+COLUMN usage_entries.model_provider_api text NOT NULL
+COLUMN usage_entries.model text NOT NULL
+COLUMN usage_turns.input_tokens bigint NOT NULL
+COLUMN usage_turns.output_tokens bigint NOT NULL
+COLUMN usage_turns.cached_input_tokens bigint NOT NULL
+COLUMN usage_turns.cache_write_tokens bigint NOT NULL
+COLUMN usage_turns.reasoning_tokens bigint NOT NULL
+COLUMN usage_turns.turn_id uuid NOT NULL
+COLUMN usage_turns.generation integer NOT NULL
+COLUMN usage_turns.bucket smallint NOT NULL
+COLUMN usage_turns.estimated boolean NOT NULL
+COLUMN usage_turns.model_provider_id text NOT NULL
+COLUMN usage_turns.model_provider_api text NOT NULL
+COLUMN usage_turns.model text NOT NULL
 COLUMN webhook_places.position bigint NOT NULL
 COLUMN webhook_places.failing_since timestamp with time zone
 COLUMN webhook_places.not_before timestamp with time zone NOT NULL
@@ -134,6 +165,10 @@ CREATE INDEX turns_by_conversation ON public.turns USING btree (bucket, conversa
 CREATE UNIQUE INDEX turns_pkey ON public.turns USING btree (bucket, turn_id)
 CREATE INDEX turns_resting ON public.turns USING btree (bucket, expires_at) WHERE ((last_offset IS NULL) AND (expires_at IS NOT NULL))
 CREATE INDEX turns_unfinished ON public.turns USING btree (bucket, turn_id) WHERE (last_offset IS NULL)
+CREATE INDEX usage_entries_by_conversation ON public.usage_entries USING btree (tenant_id, generation, conversation_id, bucket)
+CREATE INDEX usage_entries_by_time ON public.usage_entries USING btree (tenant_id, generation, at, bucket)
+CREATE UNIQUE INDEX usage_entries_pkey ON public.usage_entries USING btree (bucket, generation, conversation_id, event_offset)
+CREATE UNIQUE INDEX usage_turns_pkey ON public.usage_turns USING btree (bucket, generation, turn_id)
 CREATE UNIQUE INDEX webhook_places_pkey ON public.webhook_places USING btree (bucket, webhook_id)
 CREATE UNIQUE INDEX webhooks_pkey ON public.webhooks USING btree (webhook_id)
 
@@ -151,6 +186,8 @@ CONSTRAINT search_texts.search_texts_pkey PRIMARY KEY (bucket, generation, conve
 CONSTRAINT settings.settings_pkey PRIMARY KEY (name)
 CONSTRAINT stored_events.stored_events_pkey PRIMARY KEY (bucket, originator_id, originator_version)
 CONSTRAINT turns.turns_pkey PRIMARY KEY (bucket, turn_id)
+CONSTRAINT usage_entries.usage_entries_pkey PRIMARY KEY (bucket, generation, conversation_id, event_offset)
+CONSTRAINT usage_turns.usage_turns_pkey PRIMARY KEY (bucket, generation, turn_id)
 CONSTRAINT webhook_places.webhook_places_pkey PRIMARY KEY (bucket, webhook_id)
 CONSTRAINT webhooks.webhooks_pkey PRIMARY KEY (webhook_id)
 

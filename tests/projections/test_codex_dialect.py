@@ -142,9 +142,13 @@ def test_a_call_on_the_server_is_a_command_too() -> None:
     assert (call["name"], call["status"], call["output"]) == ("shell", "ok", "a b c")
 
 
+DEEP = '{"a":' * 5000 + "1" + "}" * 5000
+
+
 @pytest.mark.parametrize(
     ("arguments", "command"),
     [
+        (DEEP, ["shell", DEEP]),
         ('{"command":"ls -l"}', ["ls -l"]),
         ('{"filePath":"a"}', ["shell", '{"filePath":"a"}']),
         ('{"command":[1]}', ["shell", '{"command":[1]}']),

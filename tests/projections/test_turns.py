@@ -109,7 +109,7 @@ def test_a_call_is_shown_with_the_object_it_was_given_and_what_came_of_it() -> N
     }
 
 
-@pytest.mark.parametrize("arguments", ["", "{", "[1]", '"a"'])
+@pytest.mark.parametrize("arguments", ["", "{", "[1]", '"a"', '{"a":' * 5000 + "1" + "}" * 5000])
 def test_arguments_that_are_no_object_are_shown_as_their_text(arguments: str) -> None:
     log = Log().created()
     log.asked("hello")

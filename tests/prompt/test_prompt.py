@@ -281,6 +281,37 @@ def test_a_denied_call_says_why(reason: str | None, told: str) -> None:
     assert result.failed
 
 
+def test_a_call_that_a_person_denied_says_why() -> None:
+    waits = History().asked("Look").stepped(called(name="deploy"), stop="tool_use").rests()
+    (result,) = results(waits.decided("deny", "Not on a Friday").prompt())
+    assert result.output == "This call was denied, and the tool did not run: Not on a Friday"
+    assert result.failed
+
+
+def test_a_call_that_ran_with_a_persons_arguments_tells_them_beside_the_models() -> None:
+    waits = History().asked("Look").stepped(called(name="deploy"), stop="tool_use").rests()
+    ran = waits.decided("allow", arguments='{"to":"test"}').answered("deployed")
+    (call,) = [item for item in ran.prompt() if isinstance(item, AgentCalled)]
+    assert call.arguments == "{}"
+    (result,) = results(ran.prompt())
+    assert '{"to":"test"}' in result.output
+    assert result.output.endswith("\ndeployed")
+    assert not result.failed
+
+
+@pytest.mark.parametrize(("status", "failed"), [("ok", False), ("error", True)])
+def test_a_callers_result_is_told_as_it_came(status: Any, failed: bool) -> None:
+    waits = History().asked("Look").stepped(called(name="ask"), stop="tool_use").rests()
+    (result,) = results(waits.provided("42", status).prompt())
+    assert (result.output, result.failed) == ("42", failed)
+
+
+def test_what_was_said_while_a_turn_rested_follows_the_results() -> None:
+    waits = History().asked("Look").stepped(called(name="ask"), stop="tool_use").rests()
+    kinds = [type(item) for item in waits.steered("Faster").provided("42").prompt()]
+    assert kinds == [UserSaid, AgentCalled, ToolAnswered, UserSaid]
+
+
 def test_an_open_call_has_a_result_all_the_same() -> None:
     history = History().asked("Look").stepped(called(), called(), stop="tool_use").answered("one")
     assert [result.failed for result in results(history.prompt())] == [False, True]

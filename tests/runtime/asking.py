@@ -16,6 +16,7 @@ from tests.upstream import Call, Say, Think, Upstream
 from turnlog.adapters.memory import MemoryBlobs, MemoryHints, MemoryStore
 from turnlog.adapters.memory_checkpoints import MemoryCheckpoints
 from turnlog.adapters.memory_search import MemorySearch
+from turnlog.adapters.memory_usage import MemoryUsage
 from turnlog.adapters.memory_webhooks import MemoryWebhooks
 from turnlog.adapters.processes import is_alive, this_process
 from turnlog.domain import events
@@ -86,6 +87,7 @@ class Desk:
         made = Parts(
             store=self._disk or self.store,
             views=self.store,
+            inline_rows=self.store,
             nodes=self.store,
             records=self.store,
             blobs=self.blobs,
@@ -93,6 +95,7 @@ class Desk:
             generations=self._checkpoints,
             search=self._search,
             search_texts=self._search,
+            usage=MemoryUsage(self.store, self._checkpoints),
             hints=self._hints,
             webhooks=MemoryWebhooks(self.store),
             webhook_sender=Inbox(),

@@ -16,6 +16,7 @@ from tests.runtime.waiting import PATIENCE
 from turnlog.adapters.memory import MemoryBlobs, MemoryHints
 from turnlog.adapters.memory_checkpoints import MemoryCheckpoints
 from turnlog.adapters.memory_search import MemorySearch
+from turnlog.adapters.memory_usage import MemoryUsage
 from turnlog.adapters.memory_webhooks import MemoryWebhooks
 from turnlog.adapters.processes import is_alive, this_process
 from turnlog.domain import events
@@ -100,6 +101,7 @@ class Node:
                 store=self.disk,
                 views=self.memory,
                 blobs=blobs,
+                inline_rows=self.memory,
                 hints=hints or MemoryHints(),
                 nodes=self.memory,
                 records=self.memory,
@@ -110,6 +112,7 @@ class Node:
                 generations=checkpoints,
                 search=search,
                 search_texts=search,
+                usage=MemoryUsage(self.memory, checkpoints),
                 models=models,
                 tools={tool.spec.name: tool for tool in tools},
                 process=this_process(),

@@ -12,18 +12,11 @@ from tests.conftest import create_database, drop_database, in_a_loop, with_datab
 from turnlog.adapters.memory import MemoryBlobs, MemoryHints, MemoryStore
 from turnlog.adapters.memory_checkpoints import MemoryCheckpoints
 from turnlog.adapters.memory_search import MemorySearch
+from turnlog.adapters.memory_usage import MemoryUsage
 from turnlog.adapters.memory_webhooks import MemoryWebhooks
 from turnlog.adapters.postgres import Postgres, open_postgres
-from turnlog.domain.ports import (
-    BlobStore,
-    Checkpoints,
-    EventStore,
-    Generations,
-    Hints,
-    Nodes,
-    Records,
-    Views,
-)
+from turnlog.domain.ports import BlobStore, EventStore, Hints, Nodes, Records, Views
+from turnlog.domain.projecting import Checkpoints, Generations, InlineRows, UsageTable
 from turnlog.domain.search import Search, SearchTexts
 from turnlog.domain.webhooks import Webhooks
 
@@ -33,11 +26,13 @@ class Stores(Struct, frozen=True):
 
     store: EventStore
     views: Views
+    inline_rows: InlineRows
     blobs: BlobStore
     nodes: Nodes
     records: Records
     checkpoints: Checkpoints
     generations: Generations
+    usage: UsageTable
     hints: Hints
     webhooks: Webhooks
     search: Search
@@ -49,11 +44,13 @@ class Stores(Struct, frozen=True):
         return cls(
             store=pg.store,
             views=pg.views,
+            inline_rows=pg.inline_rows,
             blobs=pg.blobs,
             nodes=pg.nodes,
             records=pg.records,
             checkpoints=pg.checkpoints,
             generations=pg.generations,
+            usage=pg.usage,
             hints=pg.hints,
             webhooks=pg.webhooks,
             search=pg.search,
@@ -76,6 +73,8 @@ DELETE FROM webhook_places;
 DELETE FROM search_texts;
 DELETE FROM projections;
 DELETE FROM projection_checkpoints;
+DELETE FROM usage_entries;
+DELETE FROM usage_turns;
 UPDATE feed_heads SET position = 0;
 """
 
@@ -104,10 +103,12 @@ async def stores(request: pytest.FixtureRequest) -> AsyncIterator[Stores]:
             store=memory,
             views=memory,
             blobs=blobs,
+            inline_rows=memory,
             nodes=memory,
             records=memory,
             checkpoints=checkpoints,
             generations=checkpoints,
+            usage=MemoryUsage(memory, checkpoints),
             hints=MemoryHints(),
             webhooks=MemoryWebhooks(memory),
             search=search,

@@ -10,7 +10,7 @@ import asyncpg
 
 from turnlog.adapters.memory_checkpoints import within as within_memory
 from turnlog.adapters.postgres.checkpoints import PostgresClaim
-from turnlog.domain.ports import Claim
+from turnlog.domain.projecting import Claim
 from turnlog.domain.records import FedEntry
 
 # No key: what were taken in twice would stand there twice.

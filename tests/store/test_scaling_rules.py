@@ -15,9 +15,11 @@ from turnlog.adapters.postgres import (
     blobs,
     checkpoints,
     generations,
+    inline_rows,
     nodes,
     records,
     store,
+    usage,
     views,
 )
 from turnlog.adapters.postgres.views import list_query
@@ -27,6 +29,7 @@ ROOT = Path(__file__).parent.parent.parent
 LOG = {
     "stored_events", "feed_heads", "conversation_heads", "conversation_secrets",
     "conversations", "turns", "blobs", "idempotency_records", "projection_checkpoints",
+    "usage_entries", "usage_turns",
 }  # fmt: skip
 
 KEYS = """
@@ -59,6 +62,9 @@ READS_OF_ONE_BUCKET = [
     *(views.ONE_TURN, views.TURNS, nodes.ORPHANS, nodes.ENTRUSTED, nodes.EXPIRED),
     *(records.GET, records.FORGET),
     *(checkpoints.CLAIM, checkpoints.END, checkpoints.READ_TOPICS, checkpoints.READ_NO_DELTAS),
+    *(inline_rows.HEADS, inline_rows.LOCK, inline_rows.UNMOVED, inline_rows.DROP_TURNS),
+    *inline_rows.DROP_STRANGERS.values(),
+    *(usage.OPEN_TURNS, usage.DROP_TURNS, usage.FORGET, usage.FORGET_TURNS),
     *(checkpoints.ADVANCE, checkpoints.STOP, checkpoints.RESUME, generations.END),
 ]
 

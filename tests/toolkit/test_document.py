@@ -1,4 +1,4 @@
-"""What docs/tools.md shows is what can be written."""
+"""What docs/tools-in-python.md shows is what can be written."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 from tests.toolkit.calls import call, refusal
 from turnlog.toolkit import PythonTool
 
-DOCUMENT = Path(__file__).parents[2] / "docs" / "tools.md"
+DOCUMENT = Path(__file__).parents[2] / "docs" / "tools-in-python.md"
 
 
 async def test_the_tools_of_the_document_work_as_it_says() -> None:

@@ -19,17 +19,21 @@ from turnlog.domain.records import (
     ConversationRow,
     Entry,
     FedEntry,
+    FoldedRows,
     Head,
+    InlineKind,
     Labels,
     Listed,
     ListQuery,
     Process,
+    Replaced,
     TurnRow,
 )
 
 
 class MemoryStore:
-    """The log and what is written with it (`EventStore`, `Views`, `Nodes` and `Records`).
+    """The log and what is written with it (`EventStore`, `Views`, `InlineRows`,
+    `Nodes` and `Records`).
 
     Its nodes are of one process, and die with it: none is ever late.
     """
@@ -186,6 +190,56 @@ class MemoryStore:
         ]
         turns.sort(key=lambda timed: timed[0])
         return [turn for _, turn in turns[:limit]]
+
+    async def heads(self, bucket: int, *, after: UUID | None, limit: int) -> list[tuple[UUID, int]]:
+        found = sorted(
+            (an_id, head.offset)
+            for an_id, head in self._heads.items()
+            if bucket_of(an_id, self.buckets) == bucket and (after is None or an_id > after)
+        )
+        return found[:limit]
+
+    async def replace(
+        self, bucket: int, kind: InlineKind, folded: Sequence[FoldedRows]
+    ) -> Replaced:
+        still = [rows for rows in folded if self._heads[rows.conversation_id].offset == rows.head]
+        ids = {rows.conversation_id for rows in still}
+        changed = 0
+        if kind == "conversations":
+            for rows in still:
+                if rows.conversation is not None:
+                    changed += self._conversations.get(rows.conversation_id) != rows.conversation
+                    self._conversations[rows.conversation_id] = rows.conversation
+        else:
+            right = {turn.turn_id: turn for rows in still for turn in rows.turns}
+            kept = {
+                turn_id: turn
+                for turn_id, turn in self._turns.items()
+                if turn_id in right or turn.conversation_id in ids
+            }
+            changed = sum(kept.get(turn_id) != turn for turn_id, turn in right.items())
+            for turn_id in kept.keys() - right.keys():
+                changed += 1
+                del self._turns[turn_id]
+            self._turns |= right
+        moved = [rows.conversation_id for rows in folded if rows.conversation_id not in ids]
+        return Replaced(changed=changed, moved=moved)
+
+    async def drop_strangers(self, bucket: int, kind: InlineKind) -> int:
+        conversations = self._conversations.keys() - self._heads.keys()
+        turns = [
+            turn_id
+            for turn_id, turn in self._turns.items()
+            if turn.conversation_id not in self._heads
+        ]
+        strangers = conversations if kind == "conversations" else turns
+        gone = [an_id for an_id in strangers if bucket_of(an_id, self.buckets) == bucket]
+        for an_id in gone:
+            if kind == "conversations":
+                del self._conversations[an_id]
+            else:
+                del self._turns[an_id]
+        return len(gone)
 
     async def get(self, bucket: int, key: bytes) -> AnswerRecord | None:
         return self._records.get((bucket, key))

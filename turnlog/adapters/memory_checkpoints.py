@@ -9,7 +9,7 @@ from msgspec.structs import replace
 
 from turnlog.adapters.memory import MemoryStore
 from turnlog.domain.codec import DELTA_TOPICS
-from turnlog.domain.ports import Claim
+from turnlog.domain.projecting import Claim
 from turnlog.domain.records import Checkpoint, FedEntry
 
 _Key = tuple[str, int, int]
@@ -54,8 +54,8 @@ class MemoryCheckpoints:
         self._claimed: set[_Key] = set()
 
     def current(self, projection: str) -> int:
-        """The generation that is read."""
-        return self._current[projection]
+        """The generation that is read; 0 before the first was begun."""
+        return self._current.get(projection, 0)
 
     @asynccontextmanager
     async def claim(

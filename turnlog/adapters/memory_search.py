@@ -9,7 +9,7 @@ from uuid import UUID
 from turnlog.adapters.memory import MemoryBlobs, MemoryStore
 from turnlog.adapters.memory_checkpoints import MemoryCheckpoints, within
 from turnlog.domain.identity import bucket_of
-from turnlog.domain.ports import Claim
+from turnlog.domain.projecting import Claim
 from turnlog.domain.search import (
     Excerpt,
     Found,

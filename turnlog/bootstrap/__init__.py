@@ -11,6 +11,7 @@ from turnlog.adapters.embedded import embedded_postgres
 from turnlog.adapters.memory import MemoryBlobs, MemoryHints, MemoryStore
 from turnlog.adapters.memory_checkpoints import MemoryCheckpoints
 from turnlog.adapters.memory_search import MemorySearch
+from turnlog.adapters.memory_usage import MemoryUsage
 from turnlog.adapters.memory_webhooks import MemoryWebhooks
 from turnlog.adapters.postgres import (
     Postgres,
@@ -67,6 +68,7 @@ async def open_node(settings: Settings) -> AsyncIterator[Turnlog]:
             search = MemorySearch(memory, parts["blobs"], checkpoints)
             parts |= {"search": search, "search_texts": search}
             parts |= {"checkpoints": checkpoints, "generations": checkpoints}
+            parts |= {"usage": MemoryUsage(memory, checkpoints), "inline_rows": memory}
         else:
             url = settings.database_url
             if url is None:
@@ -79,6 +81,7 @@ async def open_node(settings: Settings) -> AsyncIterator[Turnlog]:
             parts |= {"webhooks": database.webhooks}
             parts |= {"search": database.search, "search_texts": database.search_texts}
             parts |= {"checkpoints": database.checkpoints, "generations": database.generations}
+            parts |= {"usage": database.usage, "inline_rows": database.inline_rows}
         yield Turnlog(Parts(**parts))
 
 

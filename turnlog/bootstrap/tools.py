@@ -20,7 +20,7 @@ def tools(settings: Settings) -> dict[str, Tool]:
     """The built-in tools that the settings allow, and those in Python that they name."""
     found: list[Tool] = []
     if settings.workspace is not None:
-        workspace = Workspace(settings.workspace)
+        workspace = _opened(settings.workspace)
         found += (*reading_tools(workspace), *writing_tools(workspace))
         if settings.shell != "off":
             found.append(_shell(settings, settings.workspace, workspace))
@@ -29,6 +29,13 @@ def tools(settings: Settings) -> dict[str, Tool]:
     except ToolsRefused as refused:
         raise BadSettings(list(refused.faults)) from refused
     return {tool.spec.name: tool for tool in found}
+
+
+def _opened(folder: Path) -> Workspace:
+    try:
+        return Workspace(folder)
+    except OSError as error:
+        raise BadSettings([f"TURNLOG_WORKSPACE is '{folder}': {error.strerror}."]) from error
 
 
 def tool_servers(settings: Settings, stack: AsyncExitStack) -> dict[str, ToolServer]:

@@ -1,4 +1,4 @@
-"""The command line: `turnlog serve`."""
+"""The command line: `turnlog serve` and `turnlog projections`."""
 
 from __future__ import annotations
 

@@ -10,7 +10,9 @@ from cyclopts import App, Parameter
 
 from turnlog import __version__
 from turnlog.cli.codes import code_of
+from turnlog.cli.projections import projections_app
 from turnlog.cli.serving import run_server
+from turnlog.cli.webhooks import webhooks_app
 from turnlog.config import load_settings
 
 app = App(
@@ -18,6 +20,10 @@ app = App(
     help="A server for conversations with AI agents whose log is the record.",
     version=__version__,
 )
+
+
+app.command(projections_app)
+app.command(webhooks_app)
 
 
 @app.command

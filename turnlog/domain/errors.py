@@ -19,6 +19,7 @@ TurnlogError
 │   ├── CursorAhead
 │   ├── PreconditionFailed
 │   └── AnsweredBefore       it was done, and is not done again
+├── ProjectionStopped        it cannot be built from this log
 ├── TurnSuperseded           for runners: the turn is no longer theirs
 ├── StoreUnavailable         the database is away
 ├── NodeStopping             another node will do it
@@ -167,6 +168,12 @@ class AnsweredBefore(Conflict):
     def __init__(self, record: AnswerRecord) -> None:
         super().__init__()
         self.record = record
+
+
+class ProjectionStopped(TurnlogError):
+    """The projection '{projection}' was not rebuilt, and is read as it was: {reason}."""
+
+    code = "PROJECTION_STOPPED"
 
 
 class TurnSuperseded(TurnlogError):

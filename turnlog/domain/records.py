@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Literal
 from uuid import UUID
 
 from msgspec import Struct
+
+from turnlog.domain.values import Model, Usage
 
 
 class Entry(Struct, frozen=True):
@@ -147,6 +150,74 @@ class Checkpoint(Struct, frozen=True):
     def behind(self) -> int:
         """How many events it has still to take in."""
         return max(0, self.head - self.position)
+
+
+InlineKind = Literal["conversations", "turns"]
+
+
+class FoldedRows(Struct, frozen=True, kw_only=True):
+    """The inline rows of one conversation as its log has them, up to the offset `head`."""
+
+    conversation_id: UUID
+    head: int
+    conversation: ConversationRow | None
+    turns: tuple[TurnRow, ...]
+
+
+class Replaced(Struct, frozen=True, kw_only=True):
+    """How many rows were not what they should be; and which conversations have moved since."""
+
+    changed: int
+    moved: list[UUID]
+
+
+class OpenTurn(Struct, frozen=True, kw_only=True):
+    """A turn that has begun and not ended, and what of its usage is counted already."""
+
+    turn_id: UUID
+    model: Model
+    counted: Usage = Usage()
+
+
+class UsageEntry(Struct, frozen=True, kw_only=True):
+    """What one event has cost; `superseded`: in vain. `turns` is 1 where a turn ended."""
+
+    conversation_id: UUID
+    offset: int
+    at: int
+    tenant_id: str
+    model: Model
+    usage: Usage
+    turns: int = 0
+    superseded: bool = False
+
+
+GroupBy = Literal["conversation", "model", "day", "tag"]
+
+UsageKey = tuple[str | None, ...]
+"""What a group is of: an id; the three members of a model; a day in UTC; a tag, or None
+for what has none. Of no groups: nothing."""
+
+
+class UsageQuery(Struct, frozen=True, kw_only=True):
+    """A page of groups by their keys, after one; of what happened from `since` until before
+    `until`, in microseconds."""
+
+    tenant_id: str
+    group_by: GroupBy | None
+    since: int
+    until: int
+    limit: int
+    after: UsageKey | None = None
+
+
+class UsageGroup(Struct, frozen=True, kw_only=True):
+    """What a group has cost in all, and which part of that was spent in vain."""
+
+    key: UsageKey
+    turns: int
+    usage: Usage
+    superseded: Usage
 
 
 class Process(Struct, frozen=True, kw_only=True):

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from msgspec import Struct
 
-from turnlog.domain.ports import Claim
+from turnlog.domain.projecting import Claim
 from turnlog.domain.records import Listed, ListQuery
 
 Part = Literal["title", "summary", "user", "assistant"]

@@ -23,6 +23,7 @@ from turnlog.http.once import OnceEach
 from turnlog.http.openapi import OpenApi
 from turnlog.http.streams import Streams
 from turnlog.http.turns import Turns
+from turnlog.http.usage import UsageReport
 from turnlog.http.webhooks import WebhookRoutes
 from turnlog.runtime.application import Turnlog
 
@@ -63,6 +64,7 @@ def make_app(
         Actions(turnlog, once_each),
         Log(turnlog, streams, default_dialect),
         Events(turnlog, streams),
+        UsageReport(turnlog),
         Blobs(turnlog),
         WebhookRoutes(turnlog, once_each),
         OpenApi(),

@@ -10,7 +10,6 @@ from turnlog.http.errors import NotYet
 
 _PATHS = (
     "/conversations/{conversationId}/fork",
-    "/usage",
     "/stream-tickets",
 )
 

@@ -8,6 +8,7 @@ from typing import Any, Literal
 from msgspec import Struct
 
 from turnlog.domain.events import Fact
+from turnlog.domain.records import GroupBy
 from turnlog.http.catalogue import Health, ModelList, ProviderList, ToolList
 from turnlog.http.conversations import ConversationPage
 from turnlog.http.messages import SubmittedTurn
@@ -43,6 +44,7 @@ from turnlog.http.terms import (
     Parameter,
 )
 from turnlog.http.turns import TurnPage, TurnStanding
+from turnlog.http.usage import UsagePage
 from turnlog.http.webhooks import CreatedWebhook, CreateWebhook, WebhookList
 from turnlog.projections.listing import ConversationStatus
 from turnlog.projections.turn_view import TurnView
@@ -199,6 +201,21 @@ OPERATIONS = (
         ),
         answers={HTTPStatus.OK: Answer("The feed", {JSON: FeedPage, SSE: str, NDJSON: str})},
         refusals=(BAD, HTTPStatus.NOT_ACCEPTABLE, CONFLICT),
+    ),
+    Operation(
+        method="GET",
+        path="/usage",
+        name="getUsage",
+        summary="What conversations have cost, in tokens",
+        parameters=(
+            Parameter("groupBy", "By what; without it, it is one sum.", GroupBy),
+            Parameter("from", "What happened since then: a date (UTC) or a time (RFC 3339)."),
+            Parameter("to", "What happened before then."),
+            Parameter("limit", "How many groups on a page, 1 to 1000; others are clamped.", int),
+            CURSOR,
+        ),
+        answers={HTTPStatus.OK: Answer("A page of groups", {JSON: UsagePage})},
+        refusals=(BAD,),
     ),
     Operation(
         method="GET",

@@ -53,14 +53,14 @@ def flag(request: web.Request, name: str) -> bool:
     return word in ("true", "1")
 
 
-def limit(request: web.Request) -> int:
+def limit(request: web.Request, *, default: int = DEFAULT_LIMIT, most: int = MAX_LIMIT) -> int:
     """How many on a page: clamped, but a number."""
     word = text(request, "limit")
     if word is None:
-        return DEFAULT_LIMIT
+        return default
     if not _INTEGER.fullmatch(word):
-        raise InvalidInput(message=f"'limit' is a whole number from 1 to {MAX_LIMIT}.")
-    return max(1, min(MAX_LIMIT, int(word)))
+        raise InvalidInput(message=f"'limit' is a whole number from 1 to {most}.")
+    return max(1, min(most, int(word)))
 
 
 def levels(request: web.Request) -> Levels:

@@ -250,6 +250,6 @@ def _object(arguments: str) -> Any:
     """The object that the arguments are, or else their text."""
     try:
         value = msgspec.json.decode(arguments)
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, RecursionError):
         return arguments
     return value if isinstance(value, dict) else arguments

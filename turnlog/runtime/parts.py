@@ -9,10 +9,8 @@ from msgspec import Struct
 
 from turnlog.domain.ports import (
     BlobStore,
-    Checkpoints,
     Clock,
     EventStore,
-    Generations,
     Hints,
     Nodes,
     Records,
@@ -20,6 +18,7 @@ from turnlog.domain.ports import (
     ToolServer,
     Views,
 )
+from turnlog.domain.projecting import Checkpoints, Generations, InlineRows, UsageTable
 from turnlog.domain.records import Process
 from turnlog.domain.search import Search, SearchTexts
 from turnlog.domain.webhooks import Webhooks, WebhookSender
@@ -35,11 +34,13 @@ class Parts(Struct, frozen=True, kw_only=True):
 
     store: EventStore
     views: Views
+    inline_rows: InlineRows
     blobs: BlobStore
     nodes: Nodes
     records: Records
     checkpoints: Checkpoints
     generations: Generations
+    usage: UsageTable
     hints: Hints
     search: Search
     search_texts: SearchTexts

@@ -12,7 +12,7 @@ from typing import Protocol
 import structlog
 
 from turnlog.domain.errors import StoreUnavailable
-from turnlog.domain.ports import Checkpoints, Claim
+from turnlog.domain.projecting import Checkpoints, Claim
 from turnlog.domain.records import FedEntry
 from turnlog.runtime.moves import Moved
 

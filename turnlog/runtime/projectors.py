@@ -8,7 +8,8 @@ from collections.abc import Iterable, Sequence
 import structlog
 
 from turnlog.domain.errors import StoreUnavailable
-from turnlog.domain.ports import Checkpoints, EventStore, Generations
+from turnlog.domain.ports import EventStore
+from turnlog.domain.projecting import Checkpoints, Generations
 from turnlog.domain.records import Checkpoint
 from turnlog.runtime.moves import Moved, Moves
 from turnlog.runtime.projecting import Projection, Projector
@@ -101,10 +102,16 @@ class Projectors:
             await asyncio.sleep(POLL_SECONDS)
 
     async def _look_back(self) -> None:
+        """Say what is far behind, and see to what is behind without this node's knowing: rows
+        that were rebuilt, and a projection that was resumed."""
         while True:
             await asyncio.sleep(LOOK_BACK_SECONDS)
             try:
-                for name, events in (await self.lag()).items():
+                checkpoints = await self._checkpoints.checkpoints()
+                for one in checkpoints:
+                    if one.current and one.behind and one.projection in self:
+                        self[one.projection].moved.add(one.bucket)
+                for name, events in behind(checkpoints).items():
                     if events > MANY:
                         log.warning("projection.behind", projection=name, events=events)
             except StoreUnavailable:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from turnlog.domain.codec import decode
-from turnlog.domain.ports import Claim
+from turnlog.domain.projecting import Claim
 from turnlog.domain.records import FedEntry
 from turnlog.domain.search import SearchTexts, TextChange
 from turnlog.projections import searching

@@ -10,7 +10,7 @@
     ) -> str:
         '''Look an order up.'''
 
-See docs/tools.md.
+See docs/tools-in-python.md.
 """
 
 from turnlog.domain.errors import ToolFailed

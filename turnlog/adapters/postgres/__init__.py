@@ -12,6 +12,7 @@ from turnlog.adapters.postgres.checkpoints import PostgresCheckpoints
 from turnlog.adapters.postgres.connections import open_connections
 from turnlog.adapters.postgres.generations import PostgresGenerations
 from turnlog.adapters.postgres.hints import PostgresHints
+from turnlog.adapters.postgres.inline_rows import PostgresInlineRows
 from turnlog.adapters.postgres.lanes import open_lanes
 from turnlog.adapters.postgres.migrate import SchemaRefused, migrate
 from turnlog.adapters.postgres.nodes import PostgresNodes
@@ -19,6 +20,7 @@ from turnlog.adapters.postgres.records import PostgresRecords
 from turnlog.adapters.postgres.search import PostgresSearch, UnknownLanguage, check_language
 from turnlog.adapters.postgres.search_texts import PostgresSearchTexts
 from turnlog.adapters.postgres.store import BUCKETS, PostgresEventStore
+from turnlog.adapters.postgres.usage import PostgresUsage
 from turnlog.adapters.postgres.views import PostgresViews
 from turnlog.adapters.postgres.webhooks import PostgresWebhooks
 
@@ -30,11 +32,13 @@ class Postgres(Struct, frozen=True):
 
     store: PostgresEventStore
     views: PostgresViews
+    inline_rows: PostgresInlineRows
     blobs: PostgresBlobs
     nodes: PostgresNodes
     records: PostgresRecords
     checkpoints: PostgresCheckpoints
     generations: PostgresGenerations
+    usage: PostgresUsage
     hints: PostgresHints
     webhooks: PostgresWebhooks
     search: PostgresSearch
@@ -75,11 +79,13 @@ async def open_postgres(
             yield Postgres(
                 store=PostgresEventStore(writing, reading, buckets),
                 views=PostgresViews(reading, buckets),
+                inline_rows=PostgresInlineRows(projecting),
                 blobs=PostgresBlobs(reading, buckets),
                 nodes=PostgresNodes(reading),
                 records=PostgresRecords(reading),
                 checkpoints=PostgresCheckpoints(projecting, buckets),
                 generations=PostgresGenerations(projecting, buckets),
+                usage=PostgresUsage(reading),
                 hints=hints,
                 webhooks=PostgresWebhooks(reading),
                 search=PostgresSearch(reading, buckets, language),

@@ -53,7 +53,7 @@ def arrays(appends: Sequence[Append]) -> list[list[Any]]:
         [row.updated_at for _, row in listed],
         [row.status for _, row in listed],
         [row.agent_role and storable(row.agent_role) for _, row in listed],
-        [_array(row.tags) for _, row in listed],
+        [array_text(row.tags) for _, row in listed],
         [row.deleted for _, row in listed],
         [row.document for _, row in listed],
         [n for n, _ in turns],
@@ -77,7 +77,7 @@ def storable(text: str) -> str:
     return well_formed(text).replace("\0", "\ufffd")
 
 
-def _array(texts: Sequence[str]) -> str:
+def array_text(texts: Sequence[str]) -> str:
     """Texts as PostgreSQL writes an array; arrays of arrays could not differ in length."""
     escaped = (storable(text).replace("\\", "\\\\").replace('"', '\\"') for text in texts)
     return "{" + ",".join(f'"{text}"' for text in escaped) + "}"

@@ -11,7 +11,7 @@ import asyncpg
 from turnlog.adapters.postgres.connections import Connections
 from turnlog.adapters.postgres.outages import is_outage
 from turnlog.domain.errors import StoreUnavailable
-from turnlog.domain.ports import Claim
+from turnlog.domain.projecting import Claim
 from turnlog.domain.records import Checkpoint, Entry, FedEntry
 
 CLAIM = """

@@ -19,7 +19,8 @@ OPEN, CLOSE = "\ue000", "\ue001"
 HEADLINE = f"StartSel={OPEN}, StopSel={CLOSE}, MaxFragments=2, MaxWords=30, MinWords=10"
 
 # What has the words is found by the index on them; the rank says how close together they
-# stand, and counts titles most.
+# stand, and counts titles most. What was found is then looked up row by row (`LIMIT 1` leaves
+# no other way): however many conversations there are, only those that fit are read.
 FOUND = """
 WITH asked AS (
     SELECT websearch_to_tsquery($3::text::regconfig, $4) AS query
@@ -33,8 +34,16 @@ WITH asked AS (
 SELECT c.conversation_id, c.created_at, c.updated_at, c.status, c.agent_role, c.tags,
     c.deleted, c.document, h.head, f.score
 FROM fitting f
-JOIN conversations c USING (bucket, conversation_id)
-JOIN conversation_heads h USING (bucket, conversation_id)
+CROSS JOIN LATERAL (
+    SELECT * FROM conversations
+    WHERE bucket = f.bucket AND conversation_id = f.conversation_id
+    LIMIT 1
+) c
+CROSS JOIN LATERAL (
+    SELECT head FROM conversation_heads
+    WHERE bucket = f.bucket AND conversation_id = f.conversation_id
+    LIMIT 1
+) h
 WHERE NOT c.deleted AND c.tenant_id = $1"""
 
 BEST_FIRST = " ORDER BY f.score DESC, c.created_at DESC, c.conversation_id DESC LIMIT $2"

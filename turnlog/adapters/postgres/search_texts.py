@@ -8,7 +8,7 @@ from uuid import UUID
 from turnlog.adapters.postgres.arrays import storable
 from turnlog.adapters.postgres.checkpoints import within
 from turnlog.adapters.postgres.connections import Connections
-from turnlog.domain.ports import Claim
+from turnlog.domain.projecting import Claim
 from turnlog.domain.search import Say, TextChange, Unsay, UnsayAll
 
 # A vector holds a megabyte of words at most; nobody looks for what stands so far behind.

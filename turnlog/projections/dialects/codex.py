@@ -199,7 +199,7 @@ def _words(call: KnownCall | events.ToolCallRequested) -> list[str]:
     """A shell's command line, or the name of another tool with its arguments."""
     try:
         arguments = msgspec.json.decode(call.arguments, type=dict[str, Any])
-    except (msgspec.DecodeError, msgspec.ValidationError):
+    except (msgspec.DecodeError, RecursionError):
         return [call.name, call.arguments]
     match arguments.get("command"):
         case str(line):
