@@ -9,7 +9,7 @@ from turnlog.domain.ports import EventStore
 from turnlog.domain.records import Entry
 
 PORTION_BYTES = 256 * 1024
-MOST = 256
+MOST = 1024
 FIRST = 16
 
 

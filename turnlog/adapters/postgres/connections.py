@@ -115,7 +115,8 @@ async def connect(url: str, patience: float) -> asyncpg.Connection:
     """A single connection, set as all are; its plans are kept."""
     connection = await asyncpg.connect(url, timeout=patience, server_settings=_SETTINGS)
     try:
-        await _begin(connection)
+        async with asyncio.timeout(patience):
+            await _begin(connection)
     except BaseException:
         connection.terminate()
         raise
