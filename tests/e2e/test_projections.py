@@ -135,4 +135,4 @@ async def test_what_is_not_there_is_told_with_what_is(database_url: str) -> None
     for command in ("rebuild", "resume"):
         code, _, told = await turnlog(command, "everything", url=database_url)
         assert code == 1
-        assert "There are: conversations, turns, usage" in told
+        assert "There are: conversations, turns, search, usage" in told

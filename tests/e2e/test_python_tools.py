@@ -63,10 +63,10 @@ async def outputs(client: Client, chosen: list[str], message: str) -> list[tuple
     return sorted((payload["status"], payload["output"]) for payload in ended)
 
 
-async def test_the_example_works_as_the_readme_says(
+async def test_the_example_works_as_the_document_says(
     http: aiohttp.ClientSession, tmp_path: Path
 ) -> None:
-    assert f"TURNLOG_TOOLS={EXAMPLE} make run" in (ROOT / "README.md").read_text()
+    assert f"TURNLOG_TOOLS={EXAMPLE} make run" in (ROOT / "docs" / "tools.md").read_text()
     env = {"TURNLOG_TOOLS": EXAMPLE, "SHOP_DATABASE": str(tmp_path / "shop.db")}
     async with server("--ephemeral", env=env) as running:
         offered = await tools(http, running.api)

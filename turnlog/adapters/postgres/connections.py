@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import sys
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import Any, Literal
 
 import asyncpg
@@ -58,24 +58,35 @@ class Connections:
         Who is cancelled does not wait for the database, which may be silent: the
         connection is broken off, and that ends the transaction.
         """
-        async with (
-            self._pool.acquire(timeout=self.patience) as connection,
-            _closed(connection),
-        ):
+        async with self._pool.acquire(timeout=self.patience) as connection:
             transaction = connection.transaction()
-            async with asyncio.timeout(self.patience):
-                await transaction.start()
             try:
+                async with asyncio.timeout(self.patience):
+                    await transaction.start()
                 yield connection
+                async with asyncio.timeout(self.patience):
+                    await transaction.commit()
             except asyncio.CancelledError:
-                connection.terminate()
+                _break_off(connection)
                 raise
             except BaseException:
-                async with asyncio.timeout(self.patience):
-                    await transaction.rollback()
+                await self._roll_back(connection, transaction)
                 raise
+
+    async def _roll_back(
+        self,
+        connection: asyncpg.pool.PoolConnectionProxy,
+        transaction: asyncpg.transaction.Transaction,
+    ) -> None:
+        """End a transaction that failed; with its connection, if nothing else will do."""
+        try:
             async with asyncio.timeout(self.patience):
-                await transaction.commit()
+                await transaction.rollback()
+        except asyncio.CancelledError:
+            _break_off(connection)
+            raise
+        except Exception:
+            _break_off(connection)
 
     async def _fetch(self, query: str, *arguments: Any) -> list[asyncpg.Record]:
         async with self._pool.acquire(timeout=self.patience) as connection:
@@ -123,14 +134,9 @@ async def connect(url: str, patience: float) -> asyncpg.Connection:
     return connection
 
 
-@asynccontextmanager
-async def _closed(connection: asyncpg.pool.PoolConnectionProxy) -> AsyncIterator[None]:
-    """Who was cancelled twice may have left a transaction open, and with it its locks."""
-    try:
-        yield
-    finally:
-        if connection.is_in_transaction():
-            connection.terminate()
+def _break_off(connection: asyncpg.pool.PoolConnectionProxy) -> None:
+    with suppress(asyncpg.InterfaceError):  # it may be gone already
+        connection.terminate()
 
 
 async def _begin(connection: asyncpg.Connection) -> None:
