@@ -28,9 +28,8 @@ _TOKEN = re.compile(r"#(\d+)#")
 class Evidence(Struct, kw_only=True):
     """All that is known at the end; `views` is each turn's status by the inline projection.
 
-    `effects` is the hook for tools that change something: how often the world outside
-    saw a call (`TURN/CALL`, the key that a tool is given) take effect, if its tool must
-    not be run twice. The tools that there are only read.
+    `effects` is how often the world outside saw a call (`TURN/CALL`, the key that a tool
+    is given) take effect, whose tool must not be run twice.
     """
 
     diary: Diary
@@ -42,7 +41,7 @@ class Evidence(Struct, kw_only=True):
     left_over: list[str]
     parsed: Mapping[str, grammar.Reader]
     spans: list[Spans]
-    effects: Mapping[str, int] = {}
+    effects: Mapping[str, int]
 
 
 class Verdict(Struct, frozen=True):

@@ -34,6 +34,8 @@ CALLS: tuple[Call, ...] = (
     Call("weather", {"city": "Rome"}),
     Call("weather", '{"city": '),
     Call("book", {"to": "Paris"}),
+    Call("strike", {}),
+    Call("strike", {}),
 )
 MOST_RESULTS = 6
 MOST_WORDS = (60, 60, 60, 60, 300)  # the last one outlives its node's time-out

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 import time
+from collections import Counter
 from collections.abc import Callable
 from contextlib import AsyncExitStack
 from pathlib import Path
@@ -24,7 +25,7 @@ from tests.chaos.nodes import Life, now
 from tests.chaos.plan import plan
 from tests.chaos.settling import settle, stop
 from tests.chaos.talkers import Talker
-from tests.chaos.world import ANSWERERS, Options, World, open_world
+from tests.chaos.world import ANSWERERS, Options, World, effects_of, open_world
 from turnlog.adapters.embedded.postmaster import find_postmaster
 
 
@@ -88,6 +89,7 @@ async def run(options: Options, folder: Path, show: Callable[[Diary, str], None]
         *cancellings(diary, found),
         zombies(diary, read, world.model.spoke),
     ]
+    effects = effects_of(folder)
     evidence = Evidence(
         diary=diary,
         logs=found,
@@ -98,6 +100,7 @@ async def run(options: Options, folder: Path, show: Callable[[Diary, str], None]
         left_over=left_over,
         parsed=read,
         spans=spans,
+        effects=Counter(effects.read_text().split()) if effects.exists() else {},
     )
     return Outcome(
         options=options,

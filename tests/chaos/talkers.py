@@ -24,7 +24,9 @@ WAITING_TOOLS: tuple[Any, ...] = (
     {"type": "builtin", "name": "readFile", "approval": "always"},
     {"type": "function", "name": "weather", "parameters": {"type": "object"}},
     {"type": "function", "name": "book", "parameters": {}, "approval": "always"},
+    "strike",
 )
+TOOLS: tuple[Any, ...] = ("listFiles", "readFile", "searchFiles", "strike")
 WAITING = 0.5
 ON_BUSY = ("enqueue", "enqueue", "enqueue", "reject", "interrupt", "steer")
 MOST_WAITING = 3
@@ -71,9 +73,8 @@ class Talker:
         body: dict[str, Any] = {
             **self._chance.choice(MODELS),
             "reasoning": {"effort": "high"},
+            "tools": WAITING_TOOLS if self._chance.random() < WAITING else TOOLS,
         }
-        if self._chance.random() < WAITING:
-            body["tools"] = WAITING_TOOLS
         status, told = await self._caller.insist("/conversations", body, self._key())
         if status != 201:
             self._diary.surprise(f"creating: {status}", told)

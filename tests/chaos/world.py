@@ -10,6 +10,7 @@ from pathlib import Path
 import aiohttp
 from msgspec import Struct
 
+from tests.chaos import strike
 from tests.chaos.callers import Caller
 from tests.chaos.database import Database, database
 from tests.chaos.diary import Diary, Message, Reading
@@ -75,6 +76,11 @@ class World(Struct, kw_only=True):
                 reader.want(turns)
 
 
+def effects_of(folder: Path) -> Path:
+    """Where a run in that folder keeps what its tools have changed."""
+    return folder.with_name("effects")
+
+
 @asynccontextmanager
 async def open_world(options: Options, folder: Path, diary: Diary) -> AsyncIterator[World]:
     """All of it, running; `folder` is for the database."""
@@ -91,6 +97,8 @@ async def open_world(options: Options, folder: Path, diary: Diary) -> AsyncItera
             "TURNLOG_ACTION_TIMEOUT": f"{ACTION_SECONDS}",
             "TURNLOG_LOG_FORMAT": "json",
             "TURNLOG_WORKSPACE": "examples/workspace",
+            "TURNLOG_TOOLS": strike.__file__,
+            strike.EFFECTS: str(effects_of(folder)),
             "ANTHROPIC_API_KEY": "key",
             "ANTHROPIC_BASE_URL": upstream.url,
             "OPENAI_API_KEY": "key",
