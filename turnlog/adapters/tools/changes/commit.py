@@ -10,6 +10,7 @@ is killed just there. Each file is whole at any time.
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -23,6 +24,10 @@ from turnlog.adapters.tools.refusals import CHANGING, told
 from turnlog.adapters.tools.text import shown_name
 from turnlog.adapters.tools.watch import Watch
 from turnlog.domain.errors import ToolFailed
+
+# Where two files cannot trade names at once, two patches of one server could each put one
+# back over the other's; nothing is waited for while names change.
+_NAMES = threading.Lock()
 
 
 @dataclass(frozen=True)
@@ -65,7 +70,8 @@ def commit(changes: Sequence[Change], places: Places, watch: Watch, exchange: Ex
             watch.look()
             steps += _steps(change, exchange, held)
         watch.look()
-        _do(steps)
+        with _NAMES:
+            _do(steps)
         for folder in folders:
             settle(folder)
 
