@@ -194,6 +194,12 @@ def test_secrets_are_never_shown() -> None:
     assert fault == "DATABASE_URL is not valid: it must be a URL that begins with postgresql://."
 
 
+@pytest.mark.parametrize("key", ["sk-with\nbreak", "two words", "sk-…"])
+def test_a_key_that_no_header_can_carry_is_refused_and_not_told(key: str) -> None:
+    (fault,) = refused({"OPENAI_API_KEY": key})
+    assert fault == "OPENAI_API_KEY is not valid: it must be printable ASCII without spaces."
+
+
 def test_the_example_file_names_every_setting_with_its_default() -> None:
     example = (REPOSITORY / ".env.example").read_text()
     lines = [line.removeprefix("# ") for line in example.splitlines() if "=" in line]

@@ -6,12 +6,15 @@ import asyncio
 import json
 import sys
 
+import httpx2
 import uvloop
 from aiohttp import web
 from openai import AsyncOpenAI, DefaultAsyncHttpxClient
 from openai.types.responses import ResponseTextDeltaEvent
 
-from turnlog.adapters.wire.answering import LIMITS, TIMEOUT
+from turnlog.adapters.wire.answering import TIMEOUT
+
+LIMITS = httpx2.Limits(max_connections=None, max_keepalive_connections=100)
 
 
 async def main(upstream_url: str) -> None:

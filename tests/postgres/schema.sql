@@ -347,11 +347,13 @@ BEGIN
             expires_at = excluded.expires_at;
     END IF;
 
-    INSERT INTO idempotency_records (bucket, key, fingerprint, answer, recorded_at)
-    SELECT the_bucket, r.key, r.fingerprint, r.answer, r.recorded_at
-    FROM unnest(record_appends, keys, fingerprints, answers, recorded_ats)
-        AS r (n, key, fingerprint, answer, recorded_at)
-    WHERE won[r.n];
+    IF cardinality(record_appends) > 0 THEN
+        INSERT INTO idempotency_records (bucket, key, fingerprint, answer, recorded_at)
+        SELECT the_bucket, r.key, r.fingerprint, r.answer, r.recorded_at
+        FROM unnest(record_appends, keys, fingerprints, answers, recorded_ats)
+            AS r (n, key, fingerprint, answer, recorded_at)
+        WHERE won[r.n];
+    END IF;
 
     RETURN answer;
 END;

@@ -11,10 +11,12 @@ from msgspec.structs import replace
 
 from tests.domain import ask
 from tests.runtime.disk import Disk
-from tests.runtime.waiting import everything_else
+from tests.runtime.waiting import everything_else, time_passes
+from tests.store.given import Writer
 from turnlog.domain.errors import StoreUnavailable
 from turnlog.domain.identity import uuid7
 from turnlog.domain.records import Append
+from turnlog.runtime import journal as journals
 from turnlog.runtime.journal import MAX_BATCH, Journal
 from turnlog.runtime.standing import Draft, unborn
 
@@ -25,6 +27,18 @@ def new(bucket: int = 0) -> Append:
     draft = Draft(unborn(conversation_id, os.urandom(32), "acme"))
     draft.add(replace(ask.create(), conversation_id=conversation_id))
     return draft.append()
+
+
+def delta(bucket: int) -> Append:
+    """An append of text alone, which no client waits for."""
+    writer = Writer(bucket)
+    return writer.ready(b'{"type":"message.delta","item":1,"delta":"a"}', topic="message.delta")
+
+
+@pytest.fixture
+def long_turns(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever waits for its turn waits for hours."""
+    monkeypatch.setattr(journals, "TURN_SECONDS", 3600.0)
 
 
 def begin(journal: Journal, append: Append) -> asyncio.Task[bool]:
@@ -64,6 +78,61 @@ async def test_buckets_are_written_side_by_side() -> None:
     assert not slow.done()
     disk.release()
     assert await slow is True
+
+
+@pytest.mark.usefixtures("long_turns")
+async def test_on_an_idle_node_deltas_are_written_at_once() -> None:
+    disk = Disk()
+    journal = Journal(disk)
+    for bucket in (1, 2, 1, 2):
+        assert await journal.append(delta(bucket)) is True
+    assert [len(batch) for batch in disk.begun] == [1, 1, 1, 1]
+
+
+@pytest.mark.usefixtures("long_turns")
+async def test_while_another_commit_is_under_way_deltas_gather_until_it_is_their_turn() -> None:
+    disk = Disk(slow=True)
+    journal = Journal(disk)
+    under_way = begin(journal, delta(bucket=1))
+    await disk.holds(1)
+    waiting = [begin(journal, delta(bucket=2)) for _ in range(3)]
+    await everything_else()
+    assert len(disk.begun) == 1
+    disk.quicken()
+    asked = begin(journal, new(bucket=2))
+    assert await asked is True
+    assert all(await asyncio.gather(under_way, *waiting))
+    assert [len(batch) for batch in disk.begun] == [1, 4]
+
+
+@pytest.mark.usefixtures("long_turns")
+async def test_the_turns_of_those_that_wait_come_one_after_the_other() -> None:
+    disk = Disk(slow=True)
+    journal = Journal(disk)
+    under_way = begin(journal, new(bucket=0))
+    await disk.holds(1)
+    waiting = [begin(journal, delta(bucket)) for bucket in (1, 2, 3)]
+    await everything_else()
+    for held in (2, 3, 4):
+        time_passes(3601.0)
+        await disk.holds(held)
+    disk.quicken()
+    assert all(await asyncio.gather(under_way, *waiting))
+
+
+@pytest.mark.usefixtures("long_turns")
+async def test_closing_does_not_wait_for_turns() -> None:
+    disk = Disk(slow=True)
+    journal = Journal(disk)
+    writes = [begin(journal, new(bucket=1)), begin(journal, delta(bucket=2))]
+    await disk.holds(1)
+    writes.append(begin(journal, delta(bucket=1)))
+    await everything_else()
+    closing = asyncio.create_task(journal.close())
+    await disk.holds(2)
+    disk.quicken()
+    await closing
+    assert all(write.done() for write in writes)
 
 
 async def test_a_bucket_that_was_idle_is_written_at_once_again() -> None:

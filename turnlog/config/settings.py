@@ -51,7 +51,15 @@ DatabaseUrl = Annotated[
         extra={"secret": True},
     ),
 ]
-Secret = Annotated[str, Meta(description="text", extra={"secret": True})]
+# What an HTTP header can carry, in which all of them are sent.
+Secret = Annotated[
+    str,
+    Meta(
+        pattern=r"^[!-~]+$",
+        description="printable ASCII without spaces",
+        extra={"secret": True},
+    ),
+]
 
 
 class Settings(Struct, frozen=True, kw_only=True):

@@ -1,7 +1,9 @@
 """Group commit: what many actors have ready for one bucket becomes one transaction.
 
-There is no timer. While a bucket's commit is under way, what arrives for it
-gathers, and makes the next batch; so batches grow with the load.
+While a bucket's commit is under way, what arrives for it gathers, and makes the next
+batch; so batches grow with the load. An idle node commits at once. On one that has a
+commit under way already, deltas, for which nobody waits, take turns: a thousand commits
+a second begin for them at most. What somebody waits for takes what has gathered along.
 """
 
 from __future__ import annotations
@@ -9,19 +11,23 @@ from __future__ import annotations
 import asyncio
 from collections import defaultdict
 
+from turnlog.domain.codec import DELTA_TOPICS
 from turnlog.domain.identity import bucket_of
 from turnlog.domain.ports import EventStore
 from turnlog.domain.records import Append
 
 MAX_BATCH = 256
+TURN_SECONDS = 0.001
 
 
 class _Lane:
-    """One bucket's appends that wait, and the task that writes them."""
+    """One bucket's appends that wait, and the task that writes them or the time when it will."""
 
     def __init__(self) -> None:
         self.waiting: list[tuple[Append, asyncio.Future[bool]]] = []
+        self.urgent = False
         self.writing: asyncio.Task[None] | None = None
+        self.due: asyncio.TimerHandle | None = None
 
 
 class Journal:
@@ -30,6 +36,8 @@ class Journal:
     def __init__(self, store: EventStore) -> None:
         self._store = store
         self._lanes: defaultdict[int, _Lane] = defaultdict(_Lane)
+        self._under_way = 0
+        self._next_turn = 0.0
 
     async def append(self, append: Append) -> bool:
         """Whether it was written; False: it has lost. Raises `StoreUnavailable`.
@@ -41,26 +49,56 @@ class Journal:
         lane = self._lanes[bucket]
         written: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
         lane.waiting.append((append, written))
+        lane.urgent = lane.urgent or not _can_wait(append)
         if lane.writing is None:
-            lane.writing = asyncio.create_task(self._write(bucket, lane))
+            self._go_on(bucket, lane)
         return await written
 
-    async def _write(self, bucket: int, lane: _Lane) -> None:
-        while lane.waiting:
-            batch, lane.waiting = lane.waiting[:MAX_BATCH], lane.waiting[MAX_BATCH:]
-            try:
-                outcomes = await self._store.append(bucket, [append for append, _ in batch])
-            except Exception as error:  # each writer learns of it, whatever it is
-                for _, written in batch:
-                    if not written.done():
-                        written.set_exception(error)
-                continue
+    async def close(self) -> None:
+        """Wait for what is under way, or waits for its turn."""
+        while busy := [one for one in self._lanes.items() if one[1].waiting or one[1].writing]:
+            for bucket, lane in busy:
+                if lane.writing is None:
+                    self._begin(bucket, lane)
+            await asyncio.gather(*(lane.writing for _, lane in busy if lane.writing is not None))
+
+    def _go_on(self, bucket: int, lane: _Lane) -> None:
+        """Write what waits, now or when it is the lane's turn."""
+        if lane.urgent or not self._under_way:
+            self._begin(bucket, lane)
+        elif lane.due is None:
+            loop = asyncio.get_running_loop()
+            self._next_turn = max(self._next_turn, loop.time()) + TURN_SECONDS
+            lane.due = loop.call_at(self._next_turn, self._begin, bucket, lane)
+
+    def _begin(self, bucket: int, lane: _Lane) -> None:
+        if lane.due is not None:
+            lane.due.cancel()
+            lane.due = None
+        batch, lane.waiting = lane.waiting[:MAX_BATCH], lane.waiting[MAX_BATCH:]
+        lane.urgent = not all(_can_wait(append) for append, _ in lane.waiting)
+        self._under_way += 1
+        lane.writing = asyncio.create_task(self._write(bucket, lane, batch))
+
+    async def _write(
+        self, bucket: int, lane: _Lane, batch: list[tuple[Append, asyncio.Future[bool]]]
+    ) -> None:
+        try:
+            outcomes = await self._store.append(bucket, [append for append, _ in batch])
+        except Exception as error:  # each writer learns of it, whatever it is
+            for _, written in batch:
+                if not written.done():
+                    written.set_exception(error)
+        else:
             for (_, written), outcome in zip(batch, outcomes, strict=True):
                 if not written.done():
                     written.set_result(outcome)
         lane.writing = None
+        self._under_way -= 1
+        if lane.waiting:
+            self._go_on(bucket, lane)
 
-    async def close(self) -> None:
-        """Wait for what is under way."""
-        writing = [lane.writing for lane in self._lanes.values() if lane.writing is not None]
-        await asyncio.gather(*writing)
+
+def _can_wait(append: Append) -> bool:
+    """Whether it holds deltas alone, which nobody is told of but those who read."""
+    return all(entry.topic in DELTA_TOPICS for entry in append.entries)

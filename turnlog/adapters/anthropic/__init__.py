@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator
 
-from anthropic import AnthropicError, AsyncAnthropic, DefaultAsyncHttpxClient
+from anthropic import AnthropicError, AsyncAnthropic, DefaultAioHttpClient
 
 from turnlog.adapters.anthropic.request import body_of
 from turnlog.adapters.anthropic.stream import MessagesReader
@@ -23,7 +23,7 @@ class AnthropicMessages:
             base_url=base_url,
             timeout=TIMEOUT,
             max_retries=0,
-            http_client=DefaultAsyncHttpxClient(limits=LIMITS),
+            http_client=DefaultAioHttpClient(limits=LIMITS),
         )
 
     def stream(self, request: ModelRequest) -> AsyncGenerator[ModelPart, None]:

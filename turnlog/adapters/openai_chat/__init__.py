@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator
 
-from openai import AsyncOpenAI, DefaultAsyncHttpxClient, OpenAIError
+from openai import AsyncOpenAI, DefaultAioHttpClient, OpenAIError
 
 from turnlog.adapters.openai_chat.request import ProviderId, body_of
 from turnlog.adapters.openai_chat.stream import ChatReader
@@ -33,7 +33,7 @@ class OpenAIChat:
             base_url=base_url or _BASE_URLS[provider_id],
             timeout=TIMEOUT,
             max_retries=0,
-            http_client=DefaultAsyncHttpxClient(limits=LIMITS),
+            http_client=DefaultAioHttpClient(limits=LIMITS),
         )
         if provider_id != "openai":
             self._client.organization = self._client.project = None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 
-from openai import AsyncOpenAI, DefaultAsyncHttpxClient, OpenAIError
+from openai import AsyncOpenAI, DefaultAioHttpClient, OpenAIError
 
 from turnlog.adapters.openai_responses.forgetting import ever_less, is_undecipherable
 from turnlog.adapters.openai_responses.request import body_of
@@ -26,7 +26,7 @@ class OpenAIResponses:
             base_url=base_url,
             timeout=TIMEOUT,
             max_retries=0,
-            http_client=DefaultAsyncHttpxClient(limits=LIMITS),
+            http_client=DefaultAioHttpClient(limits=LIMITS),
         )
 
     async def stream(self, request: ModelRequest) -> AsyncGenerator[ModelPart, None]:

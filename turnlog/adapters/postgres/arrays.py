@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from turnlog.domain.codec import well_formed
-from turnlog.domain.records import Append
+from turnlog.domain.records import AnswerRecord, Append, ConversationRow, TurnRow
 
 _TYPES = """
 smallint integer
@@ -22,8 +22,11 @@ APPEND = "SELECT append_batch({})".format(
 )
 
 
-def arrays(appends: Sequence[Append]) -> list[list[Any]]:
-    """The arguments of `APPEND` after the bucket and the number of buckets."""
+def arrays(appends: Sequence[Append]) -> list[list[Any] | None]:
+    """The arguments of `APPEND` after the bucket and the number of buckets.
+
+    What is NULL and not empty is not looked through by the driver, element by element.
+    """
     entries = [(n, entry) for n, append in enumerate(appends, 1) for entry in append.entries]
     listed = [(n, row) for n, append in enumerate(appends, 1) if (row := append.conversation)]
     turns = [
@@ -33,10 +36,11 @@ def arrays(appends: Sequence[Append]) -> list[list[Any]]:
         for turn in {turn.turn_id: turn for turn in append.turns}.values()
     ]
     records = [(n, record) for n, append in enumerate(appends, 1) for record in append.records]
+    new = any(append.head.offset == 0 for append in appends)
     return [
         [append.conversation_id for append in appends],
         [append.head.tenant_id for append in appends],
-        [None if append.head.offset else append.head.secret for append in appends],
+        [None if append.head.offset else append.head.secret for append in appends] if new else None,
         [append.head.offset for append in appends],
         [append.head.hash for append in appends],
         [append.entries[-1].offset for append in appends],
@@ -48,6 +52,14 @@ def arrays(appends: Sequence[Append]) -> list[list[Any]]:
         [entry.turn_id for _, entry in entries],
         [entry.at for _, entry in entries],
         [entry.hash for _, entry in entries],
+        *(_of_listed(listed) if listed else [None] * 8),
+        *(_of_turns(turns) if turns else [None] * 8),
+        *(_of_records(records) if records else [None] * 5),
+    ]
+
+
+def _of_listed(listed: Sequence[tuple[int, ConversationRow]]) -> list[list[Any]]:
+    return [
         [n for n, _ in listed],
         [row.created_at for _, row in listed],
         [row.updated_at for _, row in listed],
@@ -56,6 +68,11 @@ def arrays(appends: Sequence[Append]) -> list[list[Any]]:
         [array_text(row.tags) for _, row in listed],
         [row.deleted for _, row in listed],
         [row.document for _, row in listed],
+    ]
+
+
+def _of_turns(turns: Sequence[tuple[int, TurnRow]]) -> list[list[Any]]:
+    return [
         [n for n, _ in turns],
         [turn.turn_id for _, turn in turns],
         [turn.status for _, turn in turns],
@@ -64,6 +81,11 @@ def arrays(appends: Sequence[Append]) -> list[list[Any]]:
         [turn.attempt for _, turn in turns],
         [turn.node for _, turn in turns],
         [turn.expires_at for _, turn in turns],
+    ]
+
+
+def _of_records(records: Sequence[tuple[int, AnswerRecord]]) -> list[list[Any]]:
+    return [
         [n for n, _ in records],
         [record.key for _, record in records],
         [record.fingerprint for _, record in records],

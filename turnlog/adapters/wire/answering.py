@@ -24,7 +24,8 @@ from turnlog.domain.model import (
 from turnlog.domain.values import StopReason, Usage
 
 TIMEOUT = httpx2.Timeout(None, connect=10.0)
-LIMITS = httpx2.Limits(max_connections=None, max_keepalive_connections=100)
+# 0 is no limit, to aiohttp; None would be its own of 100.
+LIMITS = httpx2.Limits(max_connections=0, keepalive_expiry=30.0)
 MAX_ID = 256  # characters of an id that is only kept to look an answer up
 _LAST_BYTES = 0.1
 
