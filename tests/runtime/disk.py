@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from uuid import UUID
 
 from tests.runtime.waiting import until as so
@@ -83,6 +83,10 @@ class Disk:
         return await self.memory.read(
             conversation_id, after=after, until=until, limit=limit, turn_id=turn_id, deltas=deltas
         )
+
+    async def read_each(self, after: Mapping[UUID, int], *, limit: int) -> dict[UUID, list[Entry]]:
+        self._read()
+        return await self.memory.read_each(after, limit=limit)
 
     async def feed(self, bucket: int, *, after: int, limit: int) -> list[FedEntry]:
         self._read()

@@ -317,7 +317,7 @@ async def test_catching_up_shows_what_is_missing_page_by_page() -> None:
     tail.reached(3)
     reader = Reader(tail, 3)
     assert node.behind(ask.CONVERSATION, END)
-    await node.catch_up(ask.CONVERSATION, END)
+    await node.catch_up({ask.CONVERSATION: END})
     assert b"".join(reader.frames) == frames(4, END)
     assert not node.behind(ask.CONVERSATION, END)
 
@@ -325,8 +325,8 @@ async def test_catching_up_shows_what_is_missing_page_by_page() -> None:
 async def test_catching_up_ends_where_the_log_does() -> None:
     node = Tails(await disk_with())
     node.open(ask.CONVERSATION).reached(END)
-    await node.catch_up(ask.CONVERSATION, END + 5)
-    await node.catch_up(ask.SECOND, 1)
+    await node.catch_up({ask.CONVERSATION: END + 5})
+    await node.catch_up({ask.SECOND: 1})
 
 
 # ------------------------------------------------- whatever comes in between

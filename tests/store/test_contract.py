@@ -56,6 +56,22 @@ async def test_a_part_of_a_log_is_read_in_order(stores: Stores) -> None:
     )
 
 
+async def test_the_ends_of_many_logs_are_read_at_once(stores: Stores) -> None:
+    writers = [Writer(bucket) for bucket in (0, 0, 1, 2)]
+    for writer in writers:
+        await written(stores.store, writer, b"1", b"2", b"3")
+    first, second, third, fourth = (writer.conversation_id for writer in writers)
+    stranger = Writer().conversation_id
+    asked = {first: 1, second: 3, third: 0, fourth: 2, stranger: 0}
+    found = await stores.store.read_each(asked, limit=2)
+    assert found == {
+        first: await stores.store.read(first, after=1),
+        third: await stores.store.read(third, limit=2),
+        fourth: await stores.store.read(fourth, after=2),
+    }
+    assert await stores.store.read_each({}, limit=2) == {}
+
+
 async def test_a_turn_is_read_alone_and_deltas_are_left_out(stores: Stores) -> None:
     writer = Writer()
     turn_id, other = writer.new_turn_id(), writer.new_turn_id()

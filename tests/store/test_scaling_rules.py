@@ -58,7 +58,14 @@ WHERE relnamespace = 'public'::regnamespace AND relkind = 'r'
 BODY = "SELECT prosrc FROM pg_proc WHERE proname = 'append_batch'"
 
 READS_OF_ONE_BUCKET = [
-    *(store.HEAD, *store.READS.values(), store.FEED, blobs.GET, views.CONVERSATION),
+    *(
+        store.HEAD,
+        *store.READS.values(),
+        store.READ_EACH,
+        store.FEED,
+        blobs.GET,
+        views.CONVERSATION,
+    ),
     *(views.ONE_TURN, views.TURNS, nodes.ORPHANS, nodes.ENTRUSTED, nodes.EXPIRED),
     *(records.GET, records.FORGET),
     *(checkpoints.CLAIM, checkpoints.END, checkpoints.READ_TOPICS, checkpoints.READ_NO_DELTAS),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from itertools import islice
 from uuid import UUID
 
@@ -92,6 +92,10 @@ class MemoryStore:
             and (deltas or entry.topic not in DELTA_TOPICS)
         )
         return list(islice(entries, limit))
+
+    async def read_each(self, after: Mapping[UUID, int], *, limit: int) -> dict[UUID, list[Entry]]:
+        found = {an_id: await self.read(an_id, after=n, limit=limit) for an_id, n in after.items()}
+        return {an_id: entries for an_id, entries in found.items() if entries}
 
     async def feed(self, bucket: int, *, after: int, limit: int) -> list[FedEntry]:
         return [

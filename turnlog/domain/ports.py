@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from typing import Any, Protocol
 from uuid import UUID
 
@@ -68,6 +68,12 @@ class EventStore(Protocol):
         """Entries with `after < offset <= until`, in order; without deltas if so asked.
 
         Their hashes are left out (`b""`).
+        """
+
+    async def read_each(self, after: Mapping[UUID, int], *, limit: int) -> dict[UUID, list[Entry]]:
+        """What follows those offsets in those logs: as `read`, at most so many of each.
+
+        Logs in which nothing follows are left out.
         """
 
     async def feed(self, bucket: int, *, after: int, limit: int) -> list[FedEntry]:

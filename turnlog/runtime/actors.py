@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from itertools import islice
 from uuid import UUID
 
@@ -121,10 +121,11 @@ class Actors:
             return False
         return actor.standing.head.offset < offset
 
-    async def catch_up(self, conversation_id: UUID, offset: int) -> None:
-        """Somebody has written up to the offset: let the actor read what it does not know."""
-        if self.behind(conversation_id, offset):
-            self._warm[conversation_id].look()
+    async def catch_up(self, reached: Mapping[UUID, int]) -> None:
+        """Others have written up to these offsets: let the actors read what they do not know."""
+        for conversation_id, offset in reached.items():
+            if self.behind(conversation_id, offset):
+                self._warm[conversation_id].look()
 
     async def rest(self, seconds: float) -> None:
         """Let the turns finish, for so long; then stop their runners where they are.

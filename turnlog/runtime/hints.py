@@ -10,6 +10,7 @@ tells which buckets moved, and the logs that are read here are looked at again.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 from typing import Protocol
 from uuid import UUID
 
@@ -23,7 +24,6 @@ from turnlog.runtime.tail import Tails
 
 GATHER_SECONDS = 0.005
 POLL_SECONDS = 1.0
-AT_ONCE = 16
 
 log = structlog.get_logger(__name__)
 
@@ -37,8 +37,8 @@ class Runs(Protocol):
     def behind(self, conversation_id: UUID, offset: int) -> bool:
         """Whether a turn runs there, and less of the log is known than up to the offset."""
 
-    async def catch_up(self, conversation_id: UUID, offset: int) -> None:
-        """The log has reached the offset."""
+    async def catch_up(self, reached: Mapping[UUID, int]) -> None:
+        """The logs have reached these offsets."""
 
 
 class _NoRuns:
@@ -48,7 +48,7 @@ class _NoRuns:
     def behind(self, conversation_id: UUID, offset: int) -> bool:
         return False
 
-    async def catch_up(self, conversation_id: UUID, offset: int) -> None:
+    async def catch_up(self, reached: Mapping[UUID, int]) -> None:
         pass
 
 
@@ -106,20 +106,19 @@ class HintExchange:
         while True:
             await self._any_heard.wait()
             self._any_heard.clear()
-            heard, self._heard = list(self._heard.items()), {}
-            # One after the other, those who wait would be later the more logs move at once.
-            for first in range(0, len(heard), AT_ONCE):
-                some = heard[first : first + AT_ONCE]
-                await asyncio.gather(*(self._catch_up(*one) for one in some))
+            heard, self._heard = self._heard, {}
+            try:
+                await self._catch_up(heard)
+            except StoreUnavailable:
+                log.warning("hints.store_unavailable")
+                self._seen = []
+            except Exception:
+                log.exception("hints.failed")
+                self._seen = []
 
-    async def _catch_up(self, conversation_id: UUID, offset: int) -> None:
-        try:
-            await self._tails.catch_up(conversation_id, offset)
-            await self._runs.catch_up(conversation_id, offset)
-        except StoreUnavailable:
-            log.warning("hints.store_unavailable")
-        except Exception:
-            log.exception("hints.failed", conversation_id=str(conversation_id))
+    async def _catch_up(self, reached: Mapping[UUID, int]) -> None:
+        await self._tails.catch_up(reached)
+        await self._runs.catch_up(reached)
 
     async def _poll(self) -> None:
         while True:
@@ -152,6 +151,4 @@ class HintExchange:
                 suspects.add(tail.conversation_id)
         if not suspects:
             return
-        for conversation_id, offset in (await self._store.offsets(list(suspects))).items():
-            await self._tails.catch_up(conversation_id, offset)
-            await self._runs.catch_up(conversation_id, offset)
+        await self._catch_up(await self._store.offsets(list(suspects)))

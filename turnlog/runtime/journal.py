@@ -75,14 +75,12 @@ class Journal:
         if lane.due is not None:
             lane.due.cancel()
             lane.due = None
+        self._under_way += 1
+        lane.writing = asyncio.create_task(self._write(bucket, lane))
+
+    async def _write(self, bucket: int, lane: _Lane) -> None:
         batch, lane.waiting = lane.waiting[:MAX_BATCH], lane.waiting[MAX_BATCH:]
         lane.urgent = not all(_can_wait(append) for append, _ in lane.waiting)
-        self._under_way += 1
-        lane.writing = asyncio.create_task(self._write(bucket, lane, batch))
-
-    async def _write(
-        self, bucket: int, lane: _Lane, batch: list[tuple[Append, asyncio.Future[bool]]]
-    ) -> None:
         try:
             outcomes = await self._store.append(bucket, [append for append, _ in batch])
         except Exception as error:  # each writer learns of it, whatever it is

@@ -8,7 +8,7 @@ here or pages from the table, at its own pace.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Protocol
 from uuid import UUID
 
@@ -21,6 +21,7 @@ from turnlog.projections.context import Context
 from turnlog.projections.view import View
 
 WINDOW_BYTES = 1 << 20
+CATCH_UP_EVENTS = 256
 
 log = structlog.get_logger(__name__)
 
@@ -192,11 +193,17 @@ class Tails:
         tail = self._tails.get(conversation_id)
         return tail is not None and 0 < tail.last < offset
 
-    async def catch_up(self, conversation_id: UUID, offset: int) -> None:
-        """Another node has written up to the offset: show what is missing here."""
-        while self.behind(conversation_id, offset):
-            tail = self._tails[conversation_id]
-            entries = await self._store.read(conversation_id, after=tail.last, limit=1000)
-            if not entries:
-                return
-            tail.publish(entries)
+    async def catch_up(self, reached: Mapping[UUID, int]) -> None:
+        """Another node has written up to these offsets: show what is missing here."""
+        while behind := {
+            an_id: self._tails[an_id].last
+            for an_id, offset in reached.items()
+            if self.behind(an_id, offset)
+        }:
+            found = await self._store.read_each(behind, limit=CATCH_UP_EVENTS)
+            for conversation_id, entries in found.items():
+                try:
+                    self.publish(conversation_id, entries)
+                except Exception:  # a defect there is none of the other logs' business
+                    log.exception("tail.not_shown", conversation_id=str(conversation_id))
+            reached = {an_id: reached[an_id] for an_id in found}

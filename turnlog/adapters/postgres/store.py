@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from uuid import UUID
 
 from turnlog.adapters.batches import check
@@ -41,6 +42,20 @@ READS = {
     for deltas in (True, False)
     for one_turn in (True, False)
 }
+
+# For each log its own look into the key's index, and so one after the other within one query.
+READ_EACH = """
+SELECT e.originator_id, e.originator_version, e.topic, e.state, e.turn_id, e.at
+FROM unnest($2::uuid[], $3::bigint[]) AS asked (id, after)
+CROSS JOIN LATERAL (
+    SELECT originator_id, originator_version, topic, state, turn_id, at
+    FROM stored_events
+    WHERE bucket = $1 AND originator_id = asked.id AND originator_version > asked.after
+    ORDER BY originator_version
+    LIMIT $4
+) AS e
+ORDER BY e.originator_id, e.originator_version
+"""
 
 FEED = """
 SELECT originator_id, tenant_id, notification_id, originator_version, topic, state, turn_id, at
@@ -132,6 +147,20 @@ class PostgresEventStore:
             *(() if turn_id is None else (turn_id,)),
         )
         return [Entry(*row) for row in rows]
+
+    async def read_each(self, after: Mapping[UUID, int], *, limit: int) -> dict[UUID, list[Entry]]:
+        asked: defaultdict[int, list[UUID]] = defaultdict(list)
+        for conversation_id in after:
+            asked[self._bucket(conversation_id)].append(conversation_id)
+        queries = (
+            self._readers.rows(READ_EACH, bucket, ids, [after[an_id] for an_id in ids], limit)
+            for bucket, ids in asked.items()
+        )
+        found: defaultdict[UUID, list[Entry]] = defaultdict(list)
+        for rows in await asyncio.gather(*queries):
+            for an_id, *row in rows:
+                found[an_id].append(Entry(*row))
+        return dict(found)
 
     async def feed(self, bucket: int, *, after: int, limit: int) -> list[FedEntry]:
         after = after * self._buckets + bucket
