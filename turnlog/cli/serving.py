@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import socket
 import sys
 from collections.abc import Callable
@@ -39,6 +40,10 @@ async def _serve_node(
     settings: Settings, listener: socket.socket, ready: Callable[[], None]
 ) -> None:
     async with open_node(settings) as turnlog:
+        # What was imported stays to the end. To look through it again for garbage, an SDK's
+        # thousands of types among it, would stop every stream for a tenth of a second.
+        gc.collect()
+        gc.freeze()
         await serve(
             turnlog,
             listener,

@@ -21,6 +21,9 @@ STILL_THERE = "SELECT 1"
 # NOTIFY takes fewer than 8,000 bytes; an id with its offset and a space are 57 at the most.
 _WORDS_IN_A_PAYLOAD = 140
 
+# A word is lost with the server that it was said to; it need not wait for the disk.
+_SETTINGS = {"application_name": "turnlog hints", "synchronous_commit": "off"}
+
 log = structlog.get_logger(__name__)
 
 
@@ -108,8 +111,7 @@ class PostgresHints:
                 await connection.execute(STILL_THERE, timeout=self._patience)
 
     async def _connect(self) -> asyncpg.Connection:
-        settings = {"application_name": "turnlog hints"}
-        return await asyncpg.connect(self._url, timeout=self._patience, server_settings=settings)
+        return await asyncpg.connect(self._url, timeout=self._patience, server_settings=_SETTINGS)
 
 
 def payloads(moved: dict[UUID, int]) -> list[str]:
