@@ -24,6 +24,7 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 
 
+@lru_cache(maxsize=64)  # of one command it is asked several times
 def timestamp(at: int) -> str:
     """Microseconds since the epoch as RFC 3339 UTC, always with six decimals."""
     seconds, microseconds = divmod(at, 1_000_000)

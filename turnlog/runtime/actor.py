@@ -83,6 +83,11 @@ class Actor:
         self._others_wrote = True
         self._begin()
 
+    @property
+    def is_full(self) -> bool:
+        """Whether `room` would have to be waited for."""
+        return self._mailbox.is_full
+
     async def room(self) -> None:
         """Wait until the mailbox can take more: a provider may be faster than the disk."""
         await self._mailbox.room()

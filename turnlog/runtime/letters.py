@@ -113,6 +113,11 @@ class Mailbox:
         """Answer those who can ask again; runners can't, and wait on."""
         self._keep(runners_of(self._letters, error))
 
+    @property
+    def is_full(self) -> bool:
+        """Whether no more should be put in just now."""
+        return not self._room.is_set()
+
     async def room(self) -> None:
         """Wait until it can take more."""
         await self._room.wait()

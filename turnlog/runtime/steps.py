@@ -48,7 +48,10 @@ class Steps:
         stall_timeout: float,
         sleep: Callable[[float], Awaitable[None]],
     ) -> None:
-        """`model` may refuse; it may say nothing for `stall_timeout` seconds."""
+        """`model` may refuse; it may say nothing for `stall_timeout` seconds, or for one
+        hundredth less: the watchdog is not moved for each part, which would cost more than
+        the part.
+        """
         self.usage = Usage()
         self._attempt = attempt
         self._model = model
@@ -120,7 +123,8 @@ class Steps:
 
     async def _listen(self, request: ModelRequest) -> StepFinished:
         """Tell the actor what the model says. The watchdog rests while the disk is waited for."""
-        time = asyncio.get_running_loop().time
+        time, actor = asyncio.get_running_loop().time, self._attempt.actor
+        due = 0.0
         try:
             async with (
                 asyncio.timeout(self._stall_timeout) as watchdog,
@@ -129,12 +133,16 @@ class Steps:
                 async for part in parts:
                     if isinstance(part, StepFinished):
                         return part
-                    watchdog.reschedule(None)
                     if isinstance(part, ItemCompleted):
+                        watchdog.reschedule(None)
                         part = await self._prompter.kept(part)
                     self._hear(part)
-                    await self._attempt.actor.room()
-                    watchdog.reschedule(time() + self._stall_timeout)
+                    if actor.is_full:
+                        watchdog.reschedule(None)
+                        await actor.room()
+                    if (now := time()) > due or watchdog.when() is None:
+                        watchdog.reschedule(now + self._stall_timeout)
+                        due = now + self._stall_timeout / 100
         except TimeoutError:
             message = f"The model said nothing for {self._stall_timeout:g} s."
             raise self._failure("stalled", message) from None
