@@ -10,8 +10,11 @@ from msgspec import Struct
 from turnlog.domain.values import Model, Usage
 
 
-class Entry(Struct, frozen=True):
-    """One event as it is stored. `at` in microseconds since the epoch; `state` is its JSON."""
+class Entry(Struct, frozen=True, gc=False):
+    """One event as it is stored. `at` in microseconds since the epoch; `state` is its JSON.
+
+    The garbage collector need not look at it: no cycle goes through what it holds.
+    """
 
     offset: int
     topic: str

@@ -9,7 +9,7 @@ from turnlog.domain.ports import EventStore
 from turnlog.domain.records import Entry
 
 PORTION_BYTES = 256 * 1024
-MOST = 1024
+MOST = 4096
 FIRST = 16
 
 
@@ -26,10 +26,9 @@ class Portions:
         entries = await self._store.read(
             self._conversation_id, after=after, until=until, limit=min(most, self._limit)
         )
-        entries = portion(entries)
-        if size := sum(len(entry.state) for entry in entries):
+        if size := _size(entries):
             self._limit = min(MOST, max(1, len(entries) * PORTION_BYTES // size))
-        return entries
+        return entries if size <= PORTION_BYTES else portion(entries)
 
 
 def portion(entries: Sequence[Entry]) -> list[Entry]:
@@ -40,3 +39,7 @@ def portion(entries: Sequence[Entry]) -> list[Entry]:
         if number and size > PORTION_BYTES:
             return list(entries[:number])
     return list(entries)
+
+
+def _size(entries: Sequence[Entry]) -> int:
+    return sum([len(entry.state) for entry in entries])

@@ -188,7 +188,7 @@ class Stream(Outlet):
         context = _NO_CONTEXT
         if self.view.needs_context:
             context = await self._tail.context(store, entries[-1].offset)
-        frames = b"".join([self.view.render(entry, context) for entry in entries])
+        frames = self.view.frames(entries, context)
         ended = any(self.view.is_last(entry) for entry in entries)
         self.receive(frames, entries[-1].offset, ended=ended)
         return True

@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 
 from turnlog.domain.codec import escape_line_ends
+from turnlog.domain.records import Entry
 
 KEEPALIVE = b":keepalive\n\n"
 RETRY = b"retry: 3000\n"  # in front of a stream's first frame, never alone
@@ -15,6 +16,15 @@ RETRY = b"retry: 3000\n"  # in front of a stream's first frame, never alone
 def frame(cursor: str, event: str, data: bytes) -> bytes:
     """One event of the log; `data` is JSON on one line."""
     return b"id: %b\nevent: %b\ndata: %b\n\n" % (cursor.encode(), event.encode(), data)
+
+
+def stored(entry: Entry) -> bytes:
+    """One event of a conversation's log, as it is stored."""
+    return b"id: %d\nevent: %b\ndata: %b\n\n" % (
+        entry.offset,
+        entry.topic.encode(),
+        entry.state,
+    )
 
 
 def frame_without_id(event: str, data: bytes) -> bytes:

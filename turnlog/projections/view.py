@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from uuid import UUID
 
 from msgspec import Struct
@@ -13,6 +14,7 @@ from turnlog.projections import levels as level_names
 from turnlog.projections.context import Context
 from turnlog.projections.dialects import DIALECTS, dialect
 from turnlog.projections.filters import Types
+from turnlog.projections.frames import stored
 from turnlog.projections.levels import Levels
 
 
@@ -50,11 +52,20 @@ class View(Struct, frozen=True, kw_only=True):
             return entry.topic == "conversation.deleted"
         return entry.turn_id == self.turn_id and entry.topic in ENDING_TOPICS
 
+    def frames(self, entries: Iterable[Entry], context: Context) -> bytes:
+        """The frames of events, one after the other: of each what `render` makes of it."""
+        if self == _ALL:
+            return b"".join([stored(entry) for entry in entries])
+        return b"".join([self.render(entry, context) for entry in entries])
+
     def render(self, entry: Entry, context: Context) -> bytes:
         """The frames of one event, or nothing. Ids are the same whatever is left out."""
         if not self.includes(entry):
             return b""
         return DIALECTS[self.dialect].render(entry, self.levels, context)
+
+
+_ALL = View()
 
 
 def view_of(

@@ -134,7 +134,7 @@ class Tail:
         if view.needs_context and self._learned < entries[-1].offset:
             return None
         try:
-            return b"".join([view.render(entry, self._context) for entry in entries])
+            return view.frames(entries, self._context)
         except Exception:
             # It fails those who look in this way, when they read; not the writer, nor others.
             log.exception("tail.not_rendered", conversation_id=str(self.conversation_id))

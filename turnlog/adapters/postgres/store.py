@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from itertools import starmap
 from uuid import UUID
 
 from turnlog.adapters.batches import check
@@ -146,7 +147,7 @@ class PostgresEventStore:
             limit,
             *(() if turn_id is None else (turn_id,)),
         )
-        return [Entry(*row) for row in rows]
+        return list(starmap(Entry, rows))
 
     async def read_each(self, after: Mapping[UUID, int], *, limit: int) -> dict[UUID, list[Entry]]:
         asked: defaultdict[int, list[UUID]] = defaultdict(list)

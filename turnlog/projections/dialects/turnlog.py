@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from turnlog.domain.records import Entry
 from turnlog.projections.context import Context
-from turnlog.projections.frames import frame
+from turnlog.projections.frames import frame, stored
 from turnlog.projections.levels import Levels, summary
 
 
@@ -16,10 +16,11 @@ class Turnlog:
 
     def render(self, entry: Entry, levels: Levels, context: Context) -> bytes:
         """The frame of one event; nothing is decoded but for a summary."""
-        data = entry.state
-        level = levels.of(entry.topic)
-        if level == "none":
-            return b""
-        if level == "summary":
-            data = summary(entry.topic, data)
-        return frame(str(entry.offset), entry.topic, data) if data else b""
+        match levels.of(entry.topic):
+            case "full":
+                return stored(entry)
+            case "summary":
+                data = summary(entry.topic, entry.state)
+                return frame(str(entry.offset), entry.topic, data) if data else b""
+            case "none":
+                return b""
