@@ -69,6 +69,10 @@ def test_what_is_a_schema_is_taken(schema: dict[str, Any]) -> None:
             {"anyOf": [{}, {"required": "a"}]},
             'at "anyOf[1].required": this must be a list of different names.',
         ),
+        (
+            {"dependencies": {"a": ["b", None]}},
+            'at "dependencies.a": this must be a list of different names.',
+        ),
         ({"properties": {"a b": {"minLength": -1}}}, "at \"properties['a b'].minLength\": this"),
         ({"properties": {"a": {"pattern": "("}}}, "'(' is no pattern: missing ): (."),
         ({"patternProperties": {"[": {}}}, "that is no pattern: missing ]"),

@@ -23,6 +23,7 @@ from turnlog.runtime.schemas.keywords import (
     NAMED_BY_PATTERNS,
     REFERENCES,
     SCHEMAS,
+    different_names,
 )
 from turnlog.runtime.schemas.patterns import fault
 from turnlog.runtime.schemas.places import at
@@ -152,6 +153,8 @@ class _Check:
                     raise InvalidSchema(f"{at((*path, name))}that is no pattern: {wrong}.")
                 if keyword != "dependencies" or not isinstance(inner, list):
                     self._walk(inner, (*path, name), scopes)
+                elif wrong := different_names(inner):
+                    raise InvalidSchema(f"{at((*path, name))}{wrong}.")
         elif wrong := self._complaint(keyword, value):
             raise InvalidSchema(f"{at(path)}{wrong}.")
         if keyword in REFERENCES:

@@ -84,7 +84,7 @@ _string = _must(lambda value: isinstance(value, str), "a string")
 _switch = _must(lambda value: isinstance(value, bool), "true or false")
 _number = _must(_is_number, "a number")
 _count = _must(_is_count, "a whole number from 0")
-_names = _must(_are_names, "a list of different names")
+different_names = _must(_are_names, "a list of different names")
 _list = _must(lambda value: isinstance(value, list), "a list")
 _anchor = _must(
     lambda value: isinstance(value, str) and _ANCHOR.fullmatch(value) is not None,
@@ -126,7 +126,7 @@ KEYWORDS: Mapping[str, Complaint] = {
     "multipleOf": _must(lambda value: _is_number(value) and value > 0, "a number above 0"),
     "pattern": _pattern,
     "readOnly": _switch,
-    "required": _names,
+    "required": different_names,
     "title": _string,
     "type": _type,
     "uniqueItems": _switch,
