@@ -15,7 +15,8 @@ from tests.chaos.report import keep, tell
 from tests.chaos.run import run
 from tests.chaos.world import Options
 
-SHORT = Options(seed=10, seconds=20.0, conversations=5)
+# In these seconds nodes are killed, stopped, frozen and shut out, and the database is killed.
+SHORT = Options(seed=175, seconds=9.0, conversations=5)
 
 
 async def test_every_promise_is_kept_while_everything_breaks(

@@ -81,13 +81,12 @@ async def test_tools_of_every_kind_go_together_on_each_api(
         "TURNLOG_MCP_SERVERS": "examples/mcp/servers.json",
         "PYTHON": sys.executable,
     }
-    flags = ("--database-url", database_url)
     logs = []
     async with Upstream() as upstream:
         for model in APIS:
             # Each with a tool server of its own, whose notes are new.
-            env |= served_by(upstream) | {"TURNLOG_WORKSPACE": str(tmp_path)}
-            async with server(*flags, env=env) as running:
+            said = env | served_by(upstream, model) | {"TURNLOG_WORKSPACE": str(tmp_path)}
+            async with server("--database-url", database_url, env=said) as running:
                 logs.append(await all_at_once(upstream, Client(http, running.api), model))
         assert upstream.violations == []
     for log in logs:

@@ -44,7 +44,7 @@ async def test_a_model_writes_a_file_and_patches_it(
             Reply([Call("applyPatch", {"patch": RIGHT})]),
             Reply([Say("It greets.")]),
         )
-        env = served_by(upstream) | {"TURNLOG_WORKSPACE": str(tmp_path)}
+        env = served_by(upstream, model) | {"TURNLOG_WORKSPACE": str(tmp_path)}
         async with server("--database-url", database_url, env=env) as running:
             client = Client(http, running.api)
             conversation = await client.create(**model, tools=tools)

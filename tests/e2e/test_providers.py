@@ -16,17 +16,16 @@ APIS = [
 ]
 
 
-def served_by(upstream: Upstream) -> dict[str, str]:
-    """The settings of a server that takes the upstream for every provider."""
-    return {
-        "TURNLOG_WORKSPACE": "examples/workspace",
-        "ANTHROPIC_API_KEY": "key",
-        "ANTHROPIC_BASE_URL": upstream.url,
-        "OPENAI_API_KEY": "key",
-        "OPENAI_BASE_URL": upstream.openai_url,
-        "OPENROUTER_API_KEY": "key",
-        "OPENROUTER_BASE_URL": upstream.openai_url,
-    }
+def served_by(upstream: Upstream, *models: dict[str, str]) -> dict[str, str]:
+    """The settings of a server that takes the upstream for the providers of these models.
+
+    Of all of `APIS` unless some are named: a server takes a second to import each SDK.
+    """
+    env = {"TURNLOG_WORKSPACE": "examples/workspace"}
+    for provider in (model["modelProviderId"] for model in models or APIS):
+        url = upstream.url if provider == "anthropic" else upstream.openai_url
+        env |= {f"{provider.upper()}_API_KEY": "key", f"{provider.upper()}_BASE_URL": url}
+    return env
 
 
 def play(upstream: Upstream) -> None:

@@ -274,7 +274,7 @@ async def test_a_turn_waits_for_its_caller_through_a_kill_on_each_api(
 
     async with Upstream(script) as upstream:
         flags = ("--database-url", database_url)
-        async with server(*flags, env=served_by(upstream)) as running:
+        async with server(*flags, env=served_by(upstream, model)) as running:
             client = Client(http, running.api)
             conversation = await client.create(
                 **model, tools=[WEATHER], reasoning={"effort": "high"}
@@ -283,7 +283,7 @@ async def test_a_turn_waits_for_its_caller_through_a_kill_on_each_api(
             seen = await until(client, turn, "turn.requires_action")
             running.kill()
             await running.process.wait()
-        async with server(*flags, env=served_by(upstream)) as running:
+        async with server(*flags, env=served_by(upstream, model)) as running:
             client = Client(http, running.api)
             (call,) = (await wanted(client, turn)).values()
             assert (await provide(client, turn, **{call: "20 °C"}))[0] == 202
