@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from tests.domain import ask
 from tests.runtime.disk import Disk
 from tests.runtime.given import Facts, Reader
-from tests.runtime.waiting import PATIENCE, everything_else, until
+from tests.runtime.waiting import PATIENCE, everything_else, time_passes, until
 from turnlog.domain import events
 from turnlog.domain.codec import MAX_DELTA_CHARACTERS
 from turnlog.domain.commands import Command
@@ -45,7 +45,9 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
 class Desk:
     """A node's actor of the one conversation, without a runner."""
 
-    def __init__(self, disk: Disk, standing: Standing | None = None) -> None:
+    def __init__(
+        self, disk: Disk, standing: Standing | None = None, text_interval: float = 0.0
+    ) -> None:
         self.disk = disk
         self.moves: list[Standing] = []
         self.tails = Tails(disk)
@@ -57,6 +59,7 @@ class Desk:
             tails=self.tails,
             moved=lambda _, standing: self.moves.append(standing),
             standing=standing,
+            text_interval=text_interval,
         )
 
     async def ask(self, *commands: Command) -> Committed:
@@ -72,6 +75,12 @@ class Desk:
         for command in commands:
             self.actor.tell(command)
 
+    @property
+    def deltas(self) -> list[str]:
+        """The text of the message so far, in the pieces that are on disk."""
+        entries = [entry for batch in self.disk.begun for entry in batch[0].entries]
+        return Facts(entries).deltas(SECOND)
+
     async def log(self) -> Facts:
         await self.actor.settle()
         return await stored(self.disk)
@@ -84,17 +93,21 @@ async def stored(disk: Disk) -> Facts:
     return Facts(entries)
 
 
-async def new_desk(*commands: Command) -> Desk:
+async def new_desk(*commands: Command, text_interval: float = 0.0) -> Desk:
     """A desk on a disk of its own, with a new conversation and what the commands made of it."""
-    desk = Desk(Disk(), unborn(ask.CONVERSATION, b"secret", "acme"))
+    desk = Desk(Disk(), unborn(ask.CONVERSATION, b"secret", "acme"), text_interval)
     await desk.ask(ask.create(), *commands)
     return desk
 
 
-async def desk_in_step() -> Desk:
+async def desk_in_step(text_interval: float = 0.0) -> Desk:
     """A desk where a model has begun a thought and a message."""
     return await new_desk(
-        ask.submit(), ask.start_step(), ask.start_item(0, "thinking"), ask.start_item(1)
+        ask.submit(),
+        ask.start_step(),
+        ask.start_item(0, "thinking"),
+        ask.start_item(1),
+        text_interval=text_interval,
     )
 
 
@@ -137,6 +150,51 @@ async def test_a_quick_disk_gathers_nothing() -> None:
         desk.tell(say(word))
         await desk.actor.settle()
     assert (await desk.log()).deltas(SECOND) == ["one ", "two ", "three"]
+
+
+async def test_text_that_keeps_an_interval_gathers_in_it() -> None:
+    desk = await desk_in_step(text_interval=3600.0)
+    for word in ("one ", "two ", "three ", "four ", "five"):
+        desk.tell(say(word))
+        await everything_else()
+        if word == "three ":
+            time_passes(3600.0)
+            await everything_else()
+    assert desk.deltas == ["one ", "two three "]
+    time_passes(3600.0)
+    await until(lambda: desk.deltas == ["one ", "two three ", "four five"])
+
+
+async def test_what_is_no_text_waits_for_no_interval_and_takes_the_text_along() -> None:
+    desk = await desk_in_step(text_interval=3600.0)
+    desk.tell(say("one "))
+    await everything_else()
+    desk.tell(say("two"), ask.complete_item(1))
+    await everything_else()
+    assert desk.deltas == ["one ", "two"]
+    time_passes(3600.0)
+    await everything_else()
+    assert desk.actor.idle
+    assert len(desk.disk.begun) == 5 + 2
+
+
+async def test_settling_waits_for_no_interval() -> None:
+    desk = await desk_in_step(text_interval=3600.0)
+    desk.tell(say("one "))
+    await everything_else()
+    desk.tell(say("two"))
+    await desk.actor.settle()
+    assert desk.deltas == ["one ", "two"]
+
+
+async def test_text_without_end_waits_for_no_interval(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(letters, "MAX_WAITING_CHARACTERS", 10)
+    desk = await desk_in_step(text_interval=3600.0)
+    for word in ("one ", "two ", "three and four"):
+        desk.tell(say(word))
+        await everything_else()
+    assert desk.deltas == ["one ", "two three and four"]
+    assert not desk.actor.is_full
 
 
 async def test_what_comes_in_between_keeps_its_place() -> None:

@@ -56,6 +56,7 @@ async def open_node(settings: Settings) -> AsyncIterator[Turnlog]:
             "process": this_process(),
             "is_alive": is_alive,
             "stall_timeout": settings.stall_timeout,
+            "text_interval": settings.text_interval,
             "action_timeout": settings.action_timeout,
             "node_timeout": settings.node_timeout,
         }

@@ -15,6 +15,7 @@ Seconds = Annotated[
 LongSeconds = Annotated[
     float, Meta(gt=0, le=31_536_000, description="a number of seconds above 0, 31536000 at most")
 ]
+Interval = Annotated[float, Meta(ge=0, le=1, description="a number of seconds from 0 to 1")]
 Workers = Annotated[int, Meta(ge=1, le=256, description="a number from 1 to 256")]
 Buckets = Annotated[int, Meta(ge=1, le=256, description="a number from 1 to 256")]
 Switch = Annotated[bool, Meta(description="0 or 1")]
@@ -83,6 +84,7 @@ class Settings(Struct, frozen=True, kw_only=True):
     search_language: Language = "english"
     node_timeout: Seconds = 5.0
     stall_timeout: Seconds = 120.0
+    text_interval: Interval = 0.0
     action_timeout: LongSeconds = 604_800.0
     webhook_private_addresses: Switch = False
     log_format: LogFormat = "console"

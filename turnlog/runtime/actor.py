@@ -1,7 +1,8 @@
 """One mailbox and one task a conversation: commands become entries, entries are shown.
 
 At most one append is under way. What is told meanwhile gathers, the deltas of an
-item in one growing letter; so a slow disk makes fewer, larger deltas.
+item in one growing letter; so a slow disk makes fewer, larger deltas. So does an interval
+that text alone has to keep.
 """
 
 from __future__ import annotations
@@ -41,8 +42,12 @@ class Actor:
         tails: Tails,
         moved: Callable[[Actor, Standing], None],
         standing: Standing | None = None,
+        text_interval: float = 0.0,
     ) -> None:
-        """`moved` is called after every commit, and when others' entries were read."""
+        """`moved` is called after every commit, and when others' entries were read.
+
+        Text alone waits until it is so many seconds after the text before it.
+        """
         self.conversation_id = conversation_id
         self.standing = standing
         self._store = store
@@ -50,6 +55,9 @@ class Actor:
         self._journal = journal
         self._tails = tails
         self._moved = moved
+        self._text_interval = text_interval
+        self._text_due = 0.0
+        self._woken: asyncio.TimerHandle | None = None
         self._mailbox = Mailbox()
         self._working: asyncio.Task[None] | None = None
         self._others_wrote = False
@@ -57,7 +65,7 @@ class Actor:
     @property
     def idle(self) -> bool:
         """Nothing waits and nothing is under way."""
-        return self._working is None
+        return self._working is None and not self._mailbox
 
     async def ask(self, command: Command, record: Recorder | None = None) -> Committed:
         """Handle a command; answered when what it made is on disk. Raises its refusal.
@@ -93,21 +101,42 @@ class Actor:
         await self._mailbox.room()
 
     async def settle(self) -> None:
-        """Wait until nothing is under way."""
-        while self._working is not None:
-            await asyncio.wait([self._working])
+        """Wait until nothing is under way, and nothing waits."""
+        while not self.idle:
+            self._text_due = 0.0
+            self._begin()
+            if self._working is not None:
+                await asyncio.wait([self._working])
 
     def _begin(self) -> None:
-        if self._working is None:
+        if self._working is None and not self._must_wait():
             self._working = asyncio.create_task(self._work())
+
+    def _must_wait(self) -> bool:
+        """Whether there is text alone, and too early; it is seen to in its time."""
+        if not self._text_interval or self._others_wrote or not self._mailbox.only_text:
+            return False
+        loop = asyncio.get_running_loop()
+        if self._mailbox.is_full or loop.time() >= self._text_due:
+            return False
+        if self._woken is None:
+            self._woken = loop.call_at(self._text_due, self._wake)
+        return True
+
+    def _wake(self) -> None:
+        self._woken = None
+        if self._mailbox:
+            self._begin()
 
     async def _work(self) -> None:
         try:
-            while self._mailbox or self._others_wrote:
+            while (self._mailbox or self._others_wrote) and not self._must_wait():
                 if self._others_wrote:
                     self._others_wrote = False
                     await self._read_others()
                 if self._mailbox:
+                    if self._mailbox.only_text:
+                        self._text_due = asyncio.get_running_loop().time() + self._text_interval
                     await self._handle(self._mailbox.take())
         finally:
             self._working = None

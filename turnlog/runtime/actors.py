@@ -59,8 +59,12 @@ class Actors:
         hints: HintExchange,
         make_runner: MakeRunner,
         node: str,
+        text_interval: float = 0.0,
     ) -> None:
-        """`node` is this node's name in the log: it runs the turns that name it."""
+        """`node` is this node's name in the log: it runs the turns that name it.
+
+        `text_interval` is as in `Actor`.
+        """
         self._store = store
         self._records = records
         self._journal = journal
@@ -68,6 +72,7 @@ class Actors:
         self._hints = hints
         self._make_runner = make_runner
         self._node = node
+        self._text_interval = text_interval
         self._warm: OrderedDict[UUID, Actor] = OrderedDict()
         self._runs: dict[UUID, _Run] = {}
         self._crashed: set[tuple[UUID, int]] = set()
@@ -85,6 +90,7 @@ class Actors:
                 tails=self._tails,
                 moved=self._moved,
                 standing=standing,
+                text_interval=self._text_interval,
             )
             self._warm[conversation_id] = actor
             self._let_go()

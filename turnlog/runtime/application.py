@@ -74,6 +74,7 @@ class Turnlog:
             self._hints,
             Runners(parts, self.toolbox).of,
             self.node,
+            parts.text_interval,
         )
         unowned = Unowned(self._actors, parts.clock, self.node)
         self._hints.watch(self._actors)

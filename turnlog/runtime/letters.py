@@ -39,6 +39,7 @@ class Letter:
         self.answer = answer
         self.record = record
         self.more: list[str] = []
+        self.is_text = isinstance(command, AppendText | AppendOutput)
         self.size = len(command.text) if isinstance(command, AppendText | AppendOutput) else 0
 
     @property
@@ -80,6 +81,7 @@ class Mailbox:
 
     def __init__(self) -> None:
         self._letters: list[Letter] = []
+        self._only_text = True
         self._growing: dict[_Thing, Letter] = {}
         self._characters = 0
         self._room = asyncio.Event()
@@ -88,9 +90,15 @@ class Mailbox:
     def __bool__(self) -> bool:
         return bool(self._letters)
 
+    @property
+    def only_text(self) -> bool:
+        """Whether nothing waits but text, of which more may come."""
+        return self._only_text
+
     def put(self, letter: Letter) -> None:
         """Let the letter wait, behind the others."""
         self._letters.append(letter)
+        self._only_text = False
         self._growing.clear()
 
     def put_text(self, command: AppendText | AppendOutput) -> None:
@@ -124,6 +132,7 @@ class Mailbox:
 
     def _keep(self, letters: list[Letter]) -> None:
         self._letters = letters
+        self._only_text = all(letter.is_text for letter in letters)
         self._growing.clear()
         self._characters = sum(letter.size for letter in letters)
         if self._characters <= MAX_WAITING_CHARACTERS:

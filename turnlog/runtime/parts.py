@@ -53,6 +53,7 @@ class Parts(Struct, frozen=True, kw_only=True):
     process: Process
     is_alive: Callable[[int], bool]
     stall_timeout: float = 120.0
+    text_interval: float = 0.0
     node_timeout: float = 5.0
     turn_timeout: float = 3600.0
     action_timeout: float = 7 * 86_400.0
