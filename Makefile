@@ -3,9 +3,10 @@
 PYTHON ?= python3
 ARGS ?=
 ONLY ?=
-# Tests run in this many processes, two for each processor unless told, since most of them wait
-# for servers half of their time; 0 is this one.
-WORKERS ?= $(shell $(PYTHON) -c 'import os; print(min(16, 2 * (os.cpu_count() or 1)))')
+# Tests run in this many processes, three for each processor unless told, since most of them wait
+# for servers half of their time; 0 is this one. They start hundreds of servers, each sooner where
+# compiled modules may be kept.
+WORKERS ?= $(shell $(PYTHON) -c 'import os; print(min(16, 3 * (os.cpu_count() or 1)))')
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -29,7 +30,7 @@ run: setup ## start the server: make run ARGS="--port 9000"
 	exec $(BIN)/turnlog serve $(ARGS)
 
 test: setup node-clients ## run the tests: make test ARGS="-k cancelled"
-	@$(BIN)/pytest $(if $(filter-out 0,$(WORKERS)),-n $(WORKERS) --dist worksteal) $(ARGS)
+	@env -u PYTHONDONTWRITEBYTECODE $(BIN)/pytest $(if $(filter-out 0,$(WORKERS)),-n $(WORKERS) --dist worksteal) $(ARGS)
 
 check: setup ## what CI asks beside the tests: format, lint, types, rooms
 	@$(BIN)/ruff format --check $(RUFF_PATHS)

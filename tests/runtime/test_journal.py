@@ -11,7 +11,7 @@ from msgspec.structs import replace
 
 from tests.domain import ask
 from tests.runtime.disk import Disk
-from tests.runtime.waiting import everything_else, time_passes
+from tests.runtime.waiting import everything_else, time_passes, until
 from tests.store.given import Writer
 from turnlog.domain.errors import StoreUnavailable
 from turnlog.domain.identity import uuid7
@@ -221,6 +221,23 @@ async def test_closing_waits_for_all_that_is_under_way() -> None:
     disk.release()
     await closing
     assert all(write.done() for write in writes)
+
+
+async def test_closing_does_not_wait_for_what_comes_after_it() -> None:
+    disk = Disk(slow=True)
+    journal = Journal(disk)
+    first = begin(journal, new())
+    await disk.holds(1)
+    closing = asyncio.create_task(journal.close())
+    await everything_else()
+    later = begin(journal, new())
+    await everything_else()
+    disk.release()
+    await until(closing.done)
+    assert await first is True
+    assert not later.done()
+    disk.quicken()
+    assert await later is True
 
 
 async def test_a_journal_at_rest_closes_at_once() -> None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
+from typing import Any
 
 from turnlog.domain.codec import DELTA_TOPICS
 from turnlog.domain.identity import bucket_of
@@ -55,12 +56,17 @@ class Journal:
         return await written
 
     async def close(self) -> None:
-        """Wait for what is under way, or waits for its turn."""
-        while busy := [one for one in self._lanes.items() if one[1].waiting or one[1].writing]:
-            for bucket, lane in busy:
-                if lane.writing is None:
-                    self._begin(bucket, lane)
-            await asyncio.gather(*(lane.writing for _, lane in busy if lane.writing is not None))
+        """Wait for what is under way or waits for its turn; not for what comes after it."""
+        pending: list[asyncio.Future[Any]] = []
+        for bucket, lane in self._lanes.items():
+            pending += [written for _, written in lane.waiting]
+            if lane.waiting and lane.writing is None:
+                self._begin(bucket, lane)
+            if lane.writing is not None:
+                pending.append(lane.writing)
+            lane.urgent = True
+        if pending:
+            await asyncio.wait(pending)
 
     def _go_on(self, bucket: int, lane: _Lane) -> None:
         """Write what waits, now or when it is the lane's turn."""
