@@ -8,7 +8,7 @@ from anthropic import AnthropicError, AsyncAnthropic, DefaultAioHttpClient
 
 from turnlog.adapters.anthropic.request import body_of
 from turnlog.adapters.anthropic.stream import MessagesReader
-from turnlog.adapters.wire.answering import LIMITS, TIMEOUT, answer
+from turnlog.adapters.wire.answering import LIMITS, TIMEOUT, answer, trusted
 from turnlog.adapters.wire.failures import Service
 from turnlog.domain.model import ModelPart, ModelRequest
 
@@ -23,7 +23,7 @@ class AnthropicMessages:
             base_url=base_url,
             timeout=TIMEOUT,
             max_retries=0,
-            http_client=DefaultAioHttpClient(limits=LIMITS),
+            http_client=DefaultAioHttpClient(limits=LIMITS, verify=trusted()),
         )
 
     def stream(self, request: ModelRequest) -> AsyncGenerator[ModelPart, None]:

@@ -8,7 +8,7 @@ from openai import AsyncOpenAI, DefaultAioHttpClient, OpenAIError
 
 from turnlog.adapters.openai_chat.request import ProviderId, body_of
 from turnlog.adapters.openai_chat.stream import ChatReader
-from turnlog.adapters.wire.answering import LIMITS, TIMEOUT, answer
+from turnlog.adapters.wire.answering import LIMITS, TIMEOUT, answer, trusted
 from turnlog.adapters.wire.failures import Service
 from turnlog.domain.model import ModelPart, ModelRequest
 
@@ -33,7 +33,7 @@ class OpenAIChat:
             base_url=base_url or _BASE_URLS[provider_id],
             timeout=TIMEOUT,
             max_retries=0,
-            http_client=DefaultAioHttpClient(limits=LIMITS),
+            http_client=DefaultAioHttpClient(limits=LIMITS, verify=trusted()),
         )
         if provider_id != "openai":
             self._client.organization = self._client.project = None

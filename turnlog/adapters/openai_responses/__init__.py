@@ -10,7 +10,7 @@ from openai import AsyncOpenAI, DefaultAioHttpClient, OpenAIError
 from turnlog.adapters.openai_responses.forgetting import ever_less, is_undecipherable
 from turnlog.adapters.openai_responses.request import body_of
 from turnlog.adapters.openai_responses.stream import ResponsesReader
-from turnlog.adapters.wire.answering import LIMITS, TIMEOUT, answer
+from turnlog.adapters.wire.answering import LIMITS, TIMEOUT, answer, trusted
 from turnlog.adapters.wire.failures import Service
 from turnlog.domain.errors import ModelFailed
 from turnlog.domain.model import ModelPart, ModelRequest
@@ -26,7 +26,7 @@ class OpenAIResponses:
             base_url=base_url,
             timeout=TIMEOUT,
             max_retries=0,
-            http_client=DefaultAioHttpClient(limits=LIMITS),
+            http_client=DefaultAioHttpClient(limits=LIMITS, verify=trusted()),
         )
 
     async def stream(self, request: ModelRequest) -> AsyncGenerator[ModelPart, None]:
