@@ -3,10 +3,10 @@
 PYTHON ?= python3
 ARGS ?=
 ONLY ?=
-# Tests run in this many processes, three for each processor unless told, since most of them wait
+# Tests run in this many processes, two for each processor unless told, since most of them wait
 # for servers half of their time; 0 is this one. They start hundreds of servers, each sooner where
 # compiled modules may be kept.
-WORKERS ?= $(shell $(PYTHON) -c 'import os; print(min(16, 3 * (os.cpu_count() or 1)))')
+WORKERS ?= $(shell $(PYTHON) -c 'import os; print(min(16, 2 * (os.cpu_count() or 1)))')
 
 VENV := .venv
 BIN := $(VENV)/bin
