@@ -57,7 +57,7 @@ class Desk:
             records=disk.memory,
             journal=Journal(disk),
             tails=self.tails,
-            moved=lambda _, standing: self.moves.append(standing),
+            moved=lambda _, standing, news: self.moves.append(standing),
             standing=standing,
             text_interval=text_interval,
         )

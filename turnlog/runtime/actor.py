@@ -13,6 +13,7 @@ from uuid import UUID
 
 import structlog
 
+from turnlog.domain.codec import DELTA_TOPICS
 from turnlog.domain.commands import AppendOutput, AppendText, Command
 from turnlog.domain.errors import AnsweredBefore, NotFound, StoreUnavailable, TurnlogError
 from turnlog.domain.identity import bucket_of
@@ -40,11 +41,12 @@ class Actor:
         records: Records,
         journal: Journal,
         tails: Tails,
-        moved: Callable[[Actor, Standing], None],
+        moved: Callable[[Actor, Standing, bool], None],
         standing: Standing | None = None,
         text_interval: float = 0.0,
     ) -> None:
-        """`moved` is called after every commit, and when others' entries were read.
+        """`moved` is called after every commit, and when others' entries were read; and told
+        whether there was more than deltas.
 
         Text alone waits until it is so many seconds after the text before it.
         """
@@ -147,7 +149,7 @@ class Actor:
                 await self._catch_up(self.standing)
             else:
                 self.standing = await load(self._store, self.conversation_id)
-                self._moved(self, self.standing)
+                self._moved(self, self.standing, True)
         except (StoreUnavailable, NotFound):
             pass  # whoever said so looks again
 
@@ -164,7 +166,7 @@ class Actor:
                 if self.standing is None:
                     self.standing = await load(self._store, self.conversation_id)
                     if doubt:
-                        self._moved(self, self.standing)
+                        self._moved(self, self.standing, True)
                 standing, doubt = self.standing, False
                 decided = Decided(standing, letters)
                 if await self._stands(standing, decided, letters):
@@ -227,7 +229,7 @@ class Actor:
     async def _catch_up(self, standing: Standing) -> None:
         self.standing, entries = await caught_up(self._store, standing)
         self._tails.publish(self.conversation_id, entries)
-        self._moved(self, self.standing)
+        self._moved(self, self.standing, True)
 
     def _commit(self, decided: Decided) -> None:
         draft = decided.draft
@@ -235,4 +237,4 @@ class Actor:
         self._tails.publish(self.conversation_id, draft.entries)
         decided.answer(standing)
         if draft.entries:
-            self._moved(self, standing)
+            self._moved(self, standing, any(e.topic not in DELTA_TOPICS for e in draft.entries))

@@ -154,9 +154,11 @@ class Actors:
         except TimeoutError:
             log.warning("actors.unsettled")
 
-    def _moved(self, actor: Actor, standing: Standing) -> None:
+    def _moved(self, actor: Actor, standing: Standing, news: bool) -> None:
         conversation_id = actor.conversation_id
-        self._hints.moved(conversation_id, standing.head.offset)
+        self._hints.moved(conversation_id, standing.head.offset, news=news)
+        if not news:
+            return
         turn = standing.state.running
         if turn is not None and turn.node != self._node:
             turn = None

@@ -64,7 +64,7 @@ class Turnlog:
             parts.checkpoints,
             parts.generations,
             parts.store,
-            self._hints.moves,
+            self._hints.news,
         )
         self._actors = Actors(
             parts.store,

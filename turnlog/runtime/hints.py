@@ -2,6 +2,8 @@
 
 Those that heed them are the tails, for their readers, and the actors of turns that run
 here, which others may have asked to end; and, told by `moves`, whoever follows the feed.
+Projections follow `news`: what this node wrote but for deltas. They see to what others
+wrote and did not project when they look once a second.
 
 A hint may be lost. So once a second, and when hearing begins anew, one query
 tells which buckets moved, and the logs that are read here are looked at again.
@@ -60,6 +62,7 @@ class HintExchange:
         self._store = store
         self._tails = tails
         self.moves = Moves(store.buckets)
+        self.news = Moves(store.buckets)
         self._runs: Runs = _NoRuns()
         self._moved: dict[UUID, int] = {}
         self._any_moved = asyncio.Event()
@@ -67,9 +70,14 @@ class HintExchange:
         self._any_heard = asyncio.Event()
         self._seen: list[int] = []
 
-    def moved(self, conversation_id: UUID, offset: int) -> None:
-        """Say how far the log reaches: at once, or with what else moves in these milliseconds."""
+    def moved(self, conversation_id: UUID, offset: int, *, news: bool) -> None:
+        """Say how far the log reaches: at once, or with what else moves in these milliseconds.
+
+        `news`: there is more than deltas, which no projection takes in.
+        """
         self.moves.tell(conversation_id, offset)
+        if news:
+            self.news.tell(conversation_id, offset)
         self._moved[conversation_id] = offset
         self._any_moved.set()
 
