@@ -15,7 +15,14 @@ from typing import Annotated
 import uvloop
 from cyclopts import App, Parameter
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TaskID,
+    TextColumn,
+    TimeElapsedColumn,
+)
 from rich.table import Table
 
 from benchmarks.apparatus.bench import Bench
@@ -116,9 +123,9 @@ def _progress(console: Console) -> Progress:
     )  # fmt: skip
 
 
-def _sayer(progress: Progress, task: object) -> Callable[[str], None]:
+def _sayer(progress: Progress, task: TaskID) -> Callable[[str], None]:
     def say(words: str) -> None:
-        progress.update(task, said=words)  # type: ignore[arg-type]
+        progress.update(task, said=words)
 
     return say
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -220,7 +221,7 @@ class Node:
         )
 
     def _one_of(self, *commands: Command) -> list[Callable[[], None]]:
-        return [lambda command=command: self.ask(command) for command in commands]  # type: ignore[misc]
+        return [partial(self.ask, command) for command in commands]
 
     def _moved(self) -> None:
         """A turn that is this node's has a runner; one that is another's, or has ended, none."""

@@ -24,7 +24,7 @@ from turnlog.domain.ports import EventStore, Hints
 from turnlog.runtime.moves import Moves
 from turnlog.runtime.tail import Tails
 
-GATHER_SECONDS = 0.005
+GATHER_SECONDS = 0.002
 POLL_SECONDS = 1.0
 
 log = structlog.get_logger(__name__)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from typing import Protocol, cast
 
-import re2  # type: ignore[import-untyped]
+import re2
 
 from turnlog.adapters.tools.text import shown_name
 from turnlog.domain.errors import ToolFailed

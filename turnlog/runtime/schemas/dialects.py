@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from jsonschema import (  # type: ignore[import-untyped]
+from jsonschema import (
     Draft4Validator,
     Draft6Validator,
     Draft7Validator,
@@ -16,7 +16,7 @@ from jsonschema import (  # type: ignore[import-untyped]
     Draft202012Validator,
     ValidationError,
 )
-from jsonschema.validators import extend  # type: ignore[import-untyped]
+from jsonschema.validators import extend
 
 from turnlog.runtime.schemas.budget import (
     BUDGET,

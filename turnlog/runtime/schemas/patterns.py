@@ -10,7 +10,7 @@ import re
 from functools import lru_cache
 from typing import Protocol, cast
 
-import re2  # type: ignore[import-untyped]
+import re2
 
 MEMORY = 1 << 18
 

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from fractions import Fraction
 from typing import Any
 
-from jsonschema import ValidationError  # type: ignore[import-untyped]
+from jsonschema import ValidationError
 
 from turnlog.runtime.schemas.budget import CHARACTERS_A_STEP, spend, spend_on
 from turnlog.runtime.schemas.patterns import Pattern, compiled

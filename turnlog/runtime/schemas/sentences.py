@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import msgspec
-from jsonschema import ValidationError  # type: ignore[import-untyped]
-from jsonschema.exceptions import best_match  # type: ignore[import-untyped]
+from jsonschema import ValidationError
+from jsonschema.exceptions import best_match
 
 from turnlog.runtime.schemas.places import at
 
