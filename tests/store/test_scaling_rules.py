@@ -61,7 +61,6 @@ READS_OF_ONE_BUCKET = [
     *(
         store.HEAD,
         *store.READS.values(),
-        store.READ_EACH,
         store.FEED,
         blobs.GET,
         views.CONVERSATION,
@@ -152,6 +151,21 @@ async def test_cold_loading_goes_through_the_index_without_deltas(
     assert "stored_events_bearing_state" in plan
     assert "Seq Scan" not in plan
     assert "stored_events_pkey" in await plan_of(admin, store.READS[True, False], *arguments)
+
+
+async def test_the_ends_of_logs_are_read_off_the_index_each(
+    postgres: Postgres, admin: asyncpg.Connection
+) -> None:
+    writers = [Writer(bucket) for bucket in range(8) for _ in range(10)]
+    for writer in writers:
+        states = [b"2"] * 100
+        assert await postgres.store.append(writer.bucket, [writer.ready(*states)]) == [True]
+    await admin.execute("ANALYZE stored_events")
+    some = writers[::5]
+    buckets, ids = [w.bucket for w in some], [w.conversation_id for w in some]
+    plan = await plan_of(admin, store.READ_EACH, buckets, ids, [90] * len(some), 256)
+    assert "stored_events_pkey" in plan
+    assert "Seq Scan" not in plan
 
 
 async def test_pages_of_the_list_are_read_off_an_index(

@@ -44,14 +44,15 @@ READS = {
     for one_turn in (True, False)
 }
 
-# For each log its own look into the key's index, and so one after the other within one query.
+# For each log its own look into the key's index, one after the other within one query.
 READ_EACH = """
 SELECT e.originator_id, e.originator_version, e.topic, e.state, e.turn_id, e.at
-FROM unnest($2::uuid[], $3::bigint[]) AS asked (id, after)
+FROM unnest($1::smallint[], $2::uuid[], $3::bigint[]) AS asked (bucket, id, after)
 CROSS JOIN LATERAL (
     SELECT originator_id, originator_version, topic, state, turn_id, at
     FROM stored_events
-    WHERE bucket = $1 AND originator_id = asked.id AND originator_version > asked.after
+    WHERE bucket = asked.bucket
+        AND originator_id = asked.id AND originator_version > asked.after
     ORDER BY originator_version
     LIMIT $4
 ) AS e
@@ -150,17 +151,16 @@ class PostgresEventStore:
         return list(starmap(Entry, rows))
 
     async def read_each(self, after: Mapping[UUID, int], *, limit: int) -> dict[UUID, list[Entry]]:
-        asked: defaultdict[int, list[UUID]] = defaultdict(list)
-        for conversation_id in after:
-            asked[self._bucket(conversation_id)].append(conversation_id)
-        queries = (
-            self._readers.rows(READ_EACH, bucket, ids, [after[an_id] for an_id in ids], limit)
-            for bucket, ids in asked.items()
+        rows = await self._readers.rows(
+            READ_EACH,
+            [self._bucket(an_id) for an_id in after],
+            list(after),
+            list(after.values()),
+            limit,
         )
         found: defaultdict[UUID, list[Entry]] = defaultdict(list)
-        for rows in await asyncio.gather(*queries):
-            for an_id, *row in rows:
-                found[an_id].append(Entry(*row))
+        for an_id, *row in rows:
+            found[an_id].append(Entry(*row))
         return dict(found)
 
     async def feed(self, bucket: int, *, after: int, limit: int) -> list[FedEntry]:
