@@ -39,6 +39,7 @@ check: setup ## what CI asks beside the tests: format, lint, types, rooms
 	@$(BIN)/lint-imports --no-logo
 
 format: setup ## format, and repair what the linter can
+	@$(BIN)/ruff format --quiet $(RUFF_PATHS)
 	@$(BIN)/ruff check --fix $(RUFF_PATHS)
 	@$(BIN)/ruff format $(RUFF_PATHS)
 
