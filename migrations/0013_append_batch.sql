@@ -1,5 +1,5 @@
--- As in 0006, where its reasons stand. Arrays of what a batch has none of are NULL, which costs
--- neither side anything; and records of answers cost nothing where there are none.
+-- As in 0006, where its reasons stand. What a batch has none of is NULL, and need not be given: most
+-- have events alone. And records of answers cost nothing where there are none.
 CREATE OR REPLACE FUNCTION append_batch(
     the_bucket smallint,
     buckets integer,
@@ -20,29 +20,29 @@ CREATE OR REPLACE FUNCTION append_batch(
     ats bigint[],
     event_hashes bytea[],
     -- one for each row of the list
-    listed_appends integer[],
-    created_ats bigint[],
-    updated_ats bigint[],
-    statuses text[],
-    agent_roles text[],
-    tag_arrays text[],
-    deletions boolean[],
-    documents bytea[],
+    listed_appends integer[] DEFAULT NULL,
+    created_ats bigint[] DEFAULT NULL,
+    updated_ats bigint[] DEFAULT NULL,
+    statuses text[] DEFAULT NULL,
+    agent_roles text[] DEFAULT NULL,
+    tag_arrays text[] DEFAULT NULL,
+    deletions boolean[] DEFAULT NULL,
+    documents bytea[] DEFAULT NULL,
     -- one for each row of a turn
-    turn_appends integer[],
-    turn_ids uuid[],
-    turn_statuses text[],
-    first_offsets bigint[],
-    last_offsets bigint[],
-    attempts integer[],
-    nodes text[],
-    expiries bigint[],
+    turn_appends integer[] DEFAULT NULL,
+    turn_ids uuid[] DEFAULT NULL,
+    turn_statuses text[] DEFAULT NULL,
+    first_offsets bigint[] DEFAULT NULL,
+    last_offsets bigint[] DEFAULT NULL,
+    attempts integer[] DEFAULT NULL,
+    nodes text[] DEFAULT NULL,
+    expiries bigint[] DEFAULT NULL,
     -- one for each record of an answer
-    record_appends integer[],
-    keys bytea[],
-    fingerprints bytea[],
-    answers bytea[],
-    recorded_ats bigint[]
+    record_appends integer[] DEFAULT NULL,
+    keys bytea[] DEFAULT NULL,
+    fingerprints bytea[] DEFAULT NULL,
+    answers bytea[] DEFAULT NULL,
+    recorded_ats bigint[] DEFAULT NULL
 ) RETURNS boolean[]
 LANGUAGE plpgsql
 SET enable_seqscan = off

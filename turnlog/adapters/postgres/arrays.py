@@ -8,24 +8,31 @@ from typing import Any
 from turnlog.domain.codec import well_formed
 from turnlog.domain.records import AnswerRecord, Append, ConversationRow, TurnRow
 
-_TYPES = """
+_OF_EVENTS = """
 smallint integer
 uuid[] text[] bytea[] bigint[] bytea[] bigint[] bytea[]
 integer[] bigint[] text[] bytea[] uuid[] bigint[] bytea[]
+"""
+_OF_ROWS = """
 integer[] bigint[] bigint[] text[] text[] text[] boolean[] bytea[]
 integer[] uuid[] text[] bigint[] bigint[] integer[] text[] bigint[]
 integer[] bytea[] bytea[] bytea[] bigint[]
 """
 
-APPEND = "SELECT append_batch({})".format(
-    ", ".join(f"${n}::{kind}" for n, kind in enumerate(_TYPES.split(), 1))
-)
+
+def _statement(types: str) -> str:
+    arguments = (f"${n}::{kind}" for n, kind in enumerate(types.split(), 1))
+    return f"SELECT append_batch({', '.join(arguments)})"
 
 
-def arrays(appends: Sequence[Append]) -> list[list[Any] | None]:
-    """The arguments of `APPEND` after the bucket and the number of buckets.
+APPEND = _statement(_OF_EVENTS + _OF_ROWS)
+APPEND_EVENTS = _statement(_OF_EVENTS)
 
-    What is NULL and not empty is not looked through by the driver, element by element.
+
+def call(bucket: int, buckets: int, appends: Sequence[Append]) -> tuple[str, list[Any]]:
+    """The statement that writes them, and its arguments.
+
+    Most batches have events alone; each argument more costs both sides, be it empty.
     """
     entries = [(n, entry) for n, append in enumerate(appends, 1) for entry in append.entries]
     listed = [(n, row) for n, append in enumerate(appends, 1) if (row := append.conversation)]
@@ -37,7 +44,9 @@ def arrays(appends: Sequence[Append]) -> list[list[Any] | None]:
     ]
     records = [(n, record) for n, append in enumerate(appends, 1) for record in append.records]
     new = any(append.head.offset == 0 for append in appends)
-    return [
+    arguments = [
+        bucket,
+        buckets,
         [append.conversation_id for append in appends],
         [append.head.tenant_id for append in appends],
         [None if append.head.offset else append.head.secret for append in appends] if new else None,
@@ -52,10 +61,13 @@ def arrays(appends: Sequence[Append]) -> list[list[Any] | None]:
         [entry.turn_id for _, entry in entries],
         [entry.at for _, entry in entries],
         [entry.hash for _, entry in entries],
-        *(_of_listed(listed) if listed else [None] * 8),
-        *(_of_turns(turns) if turns else [None] * 8),
-        *(_of_records(records) if records else [None] * 5),
     ]
+    if not (listed or turns or records):
+        return APPEND_EVENTS, arguments
+    arguments += _of_listed(listed) if listed else [None] * 8
+    arguments += _of_turns(turns) if turns else [None] * 8
+    arguments += _of_records(records) if records else [None] * 5
+    return APPEND, arguments
 
 
 def _of_listed(listed: Sequence[tuple[int, ConversationRow]]) -> list[list[Any]]:

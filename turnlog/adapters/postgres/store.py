@@ -9,7 +9,7 @@ from itertools import starmap
 from uuid import UUID
 
 from turnlog.adapters.batches import check
-from turnlog.adapters.postgres.arrays import APPEND, arrays
+from turnlog.adapters.postgres.arrays import call
 from turnlog.adapters.postgres.connections import Connections
 from turnlog.adapters.postgres.lanes import Lanes
 from turnlog.adapters.postgres.outages import is_outage
@@ -104,15 +104,13 @@ class PostgresEventStore:
         check(bucket, appends, self._buckets)
         if not appends:
             return []
-        arguments = arrays(appends)
+        statement, arguments = call(bucket, self._buckets, appends)
         loop = asyncio.get_running_loop()
         deadline = loop.time() + 2 * self._writers.patience
         pause = 0.0
         while True:
             try:
-                written: list[bool] = await self._writers.value(
-                    bucket, APPEND, bucket, self._buckets, *arguments
-                )
+                written: list[bool] = await self._writers.value(bucket, statement, *arguments)
                 return written
             except Exception as error:
                 if not is_outage(error):
