@@ -21,6 +21,7 @@ from hypothesis.stateful import (
 from tests.domain import ask
 from tests.runtime.disk import Disk
 from tests.runtime.given import Reader, appended
+from tests.store.given import Writer, written
 from turnlog.domain.codec import decode
 from turnlog.domain.records import Append, Entry
 from turnlog.projections.context import Context
@@ -327,6 +328,32 @@ async def test_catching_up_ends_where_the_log_does() -> None:
     node.open(ask.CONVERSATION).reached(END)
     await node.catch_up({ask.CONVERSATION: END + 5})
     await node.catch_up({ask.SECOND: 1})
+
+
+async def test_a_defect_in_one_log_is_none_of_the_others_business(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    disk = await disk_with()
+    other = Writer()
+    await written(disk.memory, other, b'{"type":"conversation.updated"}')
+    node = Tails(disk)
+    broken, whole = node.open(other.conversation_id), node.open(ask.CONVERSATION)
+    for tail in (broken, whole):
+        tail.reached(1)
+    await written(disk.memory, other, b'{"type":"conversation.updated"}')
+    tries = 0
+
+    def defect(entries: Sequence[Entry]) -> None:
+        nonlocal tries
+        tries += 1
+        if tries == 3:
+            node.close(broken)
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(broken, "publish", defect)
+    reader = Reader(whole, 1)
+    await node.catch_up({other.conversation_id: 2, ask.CONVERSATION: END})
+    assert (reader.cursor, tries) == (END, 1)
 
 
 # ------------------------------------------------- whatever comes in between

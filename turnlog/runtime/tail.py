@@ -201,9 +201,12 @@ class Tails:
             if self.behind(an_id, offset)
         }:
             found = await self._store.read_each(behind, limit=CATCH_UP_EVENTS)
+            shown: dict[UUID, int] = {}
             for conversation_id, entries in found.items():
                 try:
                     self.publish(conversation_id, entries)
                 except Exception:  # a defect there is none of the other logs' business
                     log.exception("tail.not_shown", conversation_id=str(conversation_id))
-            reached = {an_id: reached[an_id] for an_id in found}
+                else:
+                    shown[conversation_id] = reached[conversation_id]
+            reached = shown
