@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterable
 from contextlib import aclosing, asynccontextmanager
-from typing import Any
+from typing import Any, Protocol
 
 from msgspec import Struct
 
 from tests.prompt.history import History
-from tests.upstream import Upstream
 from turnlog.adapters.anthropic import AnthropicMessages
 from turnlog.adapters.openai_chat import OpenAIChat
 from turnlog.adapters.openai_chat.request import ProviderId
@@ -92,10 +91,20 @@ class Heard(Struct):
         return finished.stop_reason
 
 
+class Place(Protocol):
+    """Where providers are reached."""
+
+    @property
+    def url(self) -> str: ...
+
+    @property
+    def openai_url(self) -> str: ...
+
+
 class Voices(dict[str, Voice]):
     """Adapters that speak to the upstream, each made when it is first asked for."""
 
-    def __init__(self, upstream: Upstream, key: str = KEY) -> None:
+    def __init__(self, upstream: Place, key: str = KEY) -> None:
         super().__init__()
         self._upstream = upstream
         self._key = key
@@ -115,7 +124,7 @@ class Voices(dict[str, Voice]):
 
 
 @asynccontextmanager
-async def speaking(upstream: Upstream, key: str = KEY) -> AsyncIterator[Voices]:
+async def speaking(upstream: Place, key: str = KEY) -> AsyncIterator[Voices]:
     """The voices, closed in the end."""
     voices = Voices(upstream, key)
     try:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import aclosing
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 
@@ -23,6 +23,14 @@ from tests.upstream import (
 )
 from turnlog.domain.errors import ModelFailed
 from turnlog.domain.model import ItemDelta, UsageReported
+
+
+class At(NamedTuple):
+    """A server that is no upstream."""
+
+    url: str
+    openai_url: str
+
 
 TEXT = "These are six and thirty characters."
 
@@ -178,6 +186,21 @@ async def test_nobody_there_is_a_failed_connection() -> None:
     async with speaking(upstream) as voices:
         for name in VOICES:
             assert (await failure(voices[name])).reason == "connection"
+
+
+async def test_an_answer_that_is_no_http_is_a_broken_connection() -> None:
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n")
+        writer.write(b"Transfer-Encoding: chunked\r\n\r\n3\r\n: \n\r\nthis is no chunk\r\n")
+        await writer.drain()
+        writer.close()
+
+    async with await asyncio.start_server(answer, "127.0.0.1") as server:
+        url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+        async with speaking(At(url, url)) as voices:
+            for name in VOICES:
+                assert (await failure(voices[name])).reason == "connection"
 
 
 async def test_what_is_no_stream_is_a_broken_connection(upstream: Upstream, voices: Voices) -> None:

@@ -13,6 +13,7 @@ from tests.domain import ask
 from tests.runtime.disk import Disk
 from tests.runtime.waiting import everything_else, time_passes, until
 from tests.store.given import Writer
+from turnlog.adapters.memory import MemoryStore
 from turnlog.domain.errors import StoreUnavailable
 from turnlog.domain.identity import uuid7
 from turnlog.domain.records import Append
@@ -118,6 +119,40 @@ async def test_the_turns_of_those_that_wait_come_one_after_the_other() -> None:
         await disk.holds(held)
     disk.quicken()
     assert all(await asyncio.gather(under_way, *waiting))
+
+
+@pytest.mark.usefixtures("long_turns")
+async def test_a_turn_that_was_not_waited_for_is_the_next_ones() -> None:
+    disk = Disk(slow=True)
+    journal = Journal(disk)
+    under_way = begin(journal, new(bucket=0))
+    await disk.holds(1)
+    for _ in range(3):
+        writes = [begin(journal, delta(bucket=1)), begin(journal, new(bucket=1))]
+        await disk.holds(2)
+        disk.release(bucket=1)
+        assert all(await asyncio.gather(*writes))
+    waiting = begin(journal, delta(bucket=2))
+    await everything_else()
+    time_passes(3601.0)
+    await disk.holds(2)
+    disk.quicken()
+    assert all(await asyncio.gather(under_way, waiting))
+
+
+@pytest.mark.usefixtures("long_turns")
+async def test_of_many_that_wait_several_go_at_once() -> None:
+    disk = Disk(MemoryStore(buckets=64), slow=True)
+    journal = Journal(disk)
+    writes = [begin(journal, new(bucket=0))]
+    await disk.holds(1)
+    writes += [begin(journal, delta(bucket)) for bucket in range(1, 64)]
+    await everything_else()
+    time_passes(3601.0)
+    await disk.holds(1 + 63 // 8)
+    disk.quicken()
+    await journal.close()
+    assert all(await asyncio.gather(*writes))
 
 
 @pytest.mark.usefixtures("long_turns")

@@ -27,7 +27,8 @@ class Portions:
             self._conversation_id, after=after, until=until, limit=min(most, self._limit)
         )
         if size := _size(entries):
-            self._limit = min(MOST, max(1, len(entries) * PORTION_BYTES // size))
+            fits = max(1, len(entries) * PORTION_BYTES // size)
+            self._limit = min(MOST, 4 * self._limit, fits)  # what follows may be larger
         return entries if size <= PORTION_BYTES else portion(entries)
 
 

@@ -159,18 +159,19 @@ class Actor:
         What a client was told could not be written may have been written all the same,
         and may have begun a turn: then (`doubt`) the log is looked at once the store is back.
         """
-        doubt = False
+        doubt = loaded = False
         while letters or doubt:
             decided = None
             try:
                 if self.standing is None:
                     self.standing = await load(self._store, self.conversation_id)
+                    loaded = True
                     if doubt:
                         self._moved(self, self.standing, True)
                 standing, doubt = self.standing, False
                 decided = Decided(standing, letters)
                 if await self._stands(standing, decided, letters):
-                    self._commit(decided)
+                    self._commit(decided, loaded)
                     return
                 letters = await self._unanswered(letters, decided)
                 if letters:
@@ -231,10 +232,12 @@ class Actor:
         self._tails.publish(self.conversation_id, entries)
         self._moved(self, self.standing, True)
 
-    def _commit(self, decided: Decided) -> None:
+    def _commit(self, decided: Decided, loaded: bool) -> None:
+        """`loaded`: the log may have held what nobody was told of here."""
         draft = decided.draft
         self.standing = standing = draft.written()
         self._tails.publish(self.conversation_id, draft.entries)
         decided.answer(standing)
         if draft.entries:
-            self._moved(self, standing, any(e.topic not in DELTA_TOPICS for e in draft.entries))
+            news = loaded or any(entry.topic not in DELTA_TOPICS for entry in draft.entries)
+            self._moved(self, standing, news)

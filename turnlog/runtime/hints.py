@@ -125,8 +125,8 @@ class HintExchange:
                 self._seen = []
 
     async def _catch_up(self, reached: Mapping[UUID, int]) -> None:
+        await self._runs.catch_up(reached)  # first: it reads nothing, and may be a cancel
         await self._tails.catch_up(reached)
-        await self._runs.catch_up(reached)
 
     async def _poll(self) -> None:
         while True:

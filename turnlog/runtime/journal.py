@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
+from itertools import islice
 from typing import Any
 
 from turnlog.domain.codec import DELTA_TOPICS
@@ -19,16 +20,16 @@ from turnlog.domain.records import Append
 
 MAX_BATCH = 256
 TURN_SECONDS = 0.001
+TURNS_TO_WAIT = 8
 
 
 class _Lane:
-    """One bucket's appends that wait, and the task that writes them or the time when it will."""
+    """One bucket's appends that wait, and the task that writes."""
 
     def __init__(self) -> None:
         self.waiting: list[tuple[Append, asyncio.Future[bool]]] = []
         self.urgent = False
         self.writing: asyncio.Task[None] | None = None
-        self.due: asyncio.TimerHandle | None = None
 
 
 class Journal:
@@ -38,7 +39,9 @@ class Journal:
         self._store = store
         self._lanes: defaultdict[int, _Lane] = defaultdict(_Lane)
         self._under_way = 0
-        self._next_turn = 0.0
+        self._queue: dict[int, None] = {}
+        self._turn: asyncio.TimerHandle | None = None
+        self._due = 0.0
 
     async def append(self, append: Append) -> bool:
         """Whether it was written; False: it has lost. Raises `StoreUnavailable`.
@@ -72,15 +75,27 @@ class Journal:
         """Write what waits, now or when it is the lane's turn."""
         if lane.urgent or not self._under_way:
             self._begin(bucket, lane)
-        elif lane.due is None:
-            loop = asyncio.get_running_loop()
-            self._next_turn = max(self._next_turn, loop.time()) + TURN_SECONDS
-            lane.due = loop.call_at(self._next_turn, self._begin, bucket, lane)
+        else:
+            self._queue[bucket] = None
+            if self._turn is None:
+                loop = asyncio.get_running_loop()
+                self._due = loop.time() + TURN_SECONDS
+                self._turn = loop.call_at(self._due, self._take_turn)
+
+    def _take_turn(self) -> None:
+        """Begin those that have waited longest: as many as turns have come, for the loop may be
+        late; and of many several, so that none waits for long."""
+        loop = asyncio.get_running_loop()
+        came = 1 + int(max(0.0, loop.time() - self._due) / TURN_SECONDS)
+        for bucket in list(islice(self._queue, max(came, len(self._queue) // TURNS_TO_WAIT))):
+            self._begin(bucket, self._lanes[bucket])
+        self._turn = None
+        if self._queue:
+            self._due += came * TURN_SECONDS
+            self._turn = loop.call_at(self._due, self._take_turn)
 
     def _begin(self, bucket: int, lane: _Lane) -> None:
-        if lane.due is not None:
-            lane.due.cancel()
-            lane.due = None
+        self._queue.pop(bucket, None)
         self._under_way += 1
         lane.writing = asyncio.create_task(self._write(bucket, lane))
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Mapping, Sequence
+from itertools import islice
 from typing import Protocol
 from uuid import UUID
 
@@ -22,6 +23,7 @@ from turnlog.projections.view import View
 
 WINDOW_BYTES = 1 << 20
 CATCH_UP_EVENTS = 256
+CATCH_UP_LOGS = 128
 
 log = structlog.get_logger(__name__)
 
@@ -145,12 +147,12 @@ class Tail:
         self._window_bytes = 0
 
     def _keep(self, entries: Sequence[Entry]) -> None:
-        for entry in entries:
-            self._window.append(entry)
-            self._window_bytes += len(entry.state)
         if self._learned and self._learned >= entries[0].offset - 1:
             self._learn(entries)
             self._learned = max(self._learned, entries[-1].offset)
+        for entry in entries:
+            self._window.append(entry)
+            self._window_bytes += len(entry.state)
         while self._window_bytes > WINDOW_BYTES and len(self._window) > 1:
             self._window_bytes -= len(self._window.popleft().state)
 
@@ -200,8 +202,9 @@ class Tails:
             for an_id, offset in reached.items()
             if self.behind(an_id, offset)
         }:
-            found = await self._store.read_each(behind, limit=CATCH_UP_EVENTS)
-            shown: dict[UUID, int] = {}
+            some = dict(islice(behind.items(), CATCH_UP_LOGS))
+            found = await self._store.read_each(some, limit=CATCH_UP_EVENTS)
+            shown = {an_id: reached[an_id] for an_id in behind.keys() - some.keys()}
             for conversation_id, entries in found.items():
                 try:
                     self.publish(conversation_id, entries)

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from itertools import pairwise
 
 from msgspec.structs import replace
+from openai import APIError
 
 from turnlog.domain.errors import ModelFailed
 from turnlog.domain.model import AgentThought, ModelRequest, PromptItem, UserSaid
@@ -19,7 +20,8 @@ _CODE = "invalid_encrypted_content"
 
 def is_undecipherable(failure: ModelFailed) -> bool:
     """Whether OpenAI could not decrypt what it was given back."""
-    return getattr(failure.__cause__, "code", None) == _CODE
+    cause = failure.__cause__
+    return isinstance(cause, APIError) and cause.code == _CODE
 
 
 def ever_less(request: ModelRequest) -> Iterator[ModelRequest]:

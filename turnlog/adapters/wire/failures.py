@@ -8,7 +8,9 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any
 
+import aiohttp
 import httpx2
+from aiohttp.http_exceptions import HttpProcessingError
 from msgspec import Struct
 
 from turnlog.adapters.wire.payloads import Garbled
@@ -66,7 +68,7 @@ def failure_of(error: Exception, service: Service) -> ModelFailed | None:
         return error
     if isinstance(error, Garbled):
         return told(service, f"{service.provider} sent what cannot be understood: {error}")
-    if isinstance(error, httpx2.RequestError):
+    if isinstance(error, httpx2.RequestError) or _is_broken_http(error):
         return _unconnected(error, service)
     if not isinstance(error, service.sdk_error):
         return None
@@ -151,6 +153,13 @@ def _unconnected(error: BaseException, service: Service) -> ModelFailed:
         provider=service.provider,
         retryable=True,
     )
+
+
+def _is_broken_http(error: Exception) -> bool:
+    """What the SDKs' transport lets through of aiohttp's: an answer that is no HTTP."""
+    if isinstance(error, RuntimeError):
+        return str(error) == "Connection closed."
+    return isinstance(error, aiohttp.ClientError | HttpProcessingError)
 
 
 def _retry_after(headers: Mapping[str, str]) -> float | None:
