@@ -37,9 +37,9 @@ def delta(bucket: int) -> Append:
 
 
 @pytest.fixture
-def long_turns(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whoever waits for its turn waits for hours."""
-    monkeypatch.setattr(journals, "TURN_SECONDS", 3600.0)
+def long_slots(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever waits for a slot waits for hours."""
+    monkeypatch.setattr(journals, "SLOT_SECONDS", 3600.0)
 
 
 def begin(journal: Journal, append: Append) -> asyncio.Task[bool]:
@@ -81,7 +81,7 @@ async def test_buckets_are_written_side_by_side() -> None:
     assert await slow is True
 
 
-@pytest.mark.usefixtures("long_turns")
+@pytest.mark.usefixtures("long_slots")
 async def test_on_an_idle_node_deltas_are_written_at_once() -> None:
     disk = Disk()
     journal = Journal(disk)
@@ -90,8 +90,8 @@ async def test_on_an_idle_node_deltas_are_written_at_once() -> None:
     assert [len(batch) for batch in disk.begun] == [1, 1, 1, 1]
 
 
-@pytest.mark.usefixtures("long_turns")
-async def test_while_another_commit_is_under_way_deltas_gather_until_it_is_their_turn() -> None:
+@pytest.mark.usefixtures("long_slots")
+async def test_while_another_commit_is_under_way_deltas_gather_until_they_have_a_slot() -> None:
     disk = Disk(slow=True)
     journal = Journal(disk)
     under_way = begin(journal, delta(bucket=1))
@@ -106,8 +106,8 @@ async def test_while_another_commit_is_under_way_deltas_gather_until_it_is_their
     assert [len(batch) for batch in disk.begun] == [1, 4]
 
 
-@pytest.mark.usefixtures("long_turns")
-async def test_the_turns_of_those_that_wait_come_one_after_the_other() -> None:
+@pytest.mark.usefixtures("long_slots")
+async def test_the_slots_of_those_that_wait_come_one_after_the_other() -> None:
     disk = Disk(slow=True)
     journal = Journal(disk)
     under_way = begin(journal, new(bucket=0))
@@ -121,8 +121,8 @@ async def test_the_turns_of_those_that_wait_come_one_after_the_other() -> None:
     assert all(await asyncio.gather(under_way, *waiting))
 
 
-@pytest.mark.usefixtures("long_turns")
-async def test_a_turn_that_was_not_waited_for_is_the_next_ones() -> None:
+@pytest.mark.usefixtures("long_slots")
+async def test_a_slot_that_was_not_waited_for_is_the_next_ones() -> None:
     disk = Disk(slow=True)
     journal = Journal(disk)
     under_way = begin(journal, new(bucket=0))
@@ -140,7 +140,7 @@ async def test_a_turn_that_was_not_waited_for_is_the_next_ones() -> None:
     assert all(await asyncio.gather(under_way, waiting))
 
 
-@pytest.mark.usefixtures("long_turns")
+@pytest.mark.usefixtures("long_slots")
 async def test_of_many_that_wait_several_go_at_once() -> None:
     disk = Disk(MemoryStore(buckets=64), slow=True)
     journal = Journal(disk)
@@ -155,8 +155,8 @@ async def test_of_many_that_wait_several_go_at_once() -> None:
     assert all(await asyncio.gather(*writes))
 
 
-@pytest.mark.usefixtures("long_turns")
-async def test_closing_does_not_wait_for_turns() -> None:
+@pytest.mark.usefixtures("long_slots")
+async def test_closing_does_not_wait_for_slots() -> None:
     disk = Disk(slow=True)
     journal = Journal(disk)
     writes = [begin(journal, new(bucket=1)), begin(journal, delta(bucket=2))]

@@ -2,8 +2,8 @@
 
 While a bucket's commit is under way, what arrives for it gathers, and makes the next
 batch; so batches grow with the load. An idle node commits at once. On one that has a
-commit under way already, deltas, for which nobody waits, take turns: a thousand commits
-a second begin for them at most. What somebody waits for takes what has gathered along.
+commit under way already, deltas, for which nobody waits, wait for a slot: a slot comes
+every millisecond. What somebody waits for takes what has gathered along.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ from turnlog.domain.ports import EventStore
 from turnlog.domain.records import Append
 
 MAX_BATCH = 256
-TURN_SECONDS = 0.001
-TURNS_TO_WAIT = 8
+SLOT_SECONDS = 0.001
+SLOTS_TO_WAIT = 8
 
 
 class _Lane:
@@ -40,7 +40,7 @@ class Journal:
         self._lanes: defaultdict[int, _Lane] = defaultdict(_Lane)
         self._under_way = 0
         self._queue: dict[int, None] = {}
-        self._turn: asyncio.TimerHandle | None = None
+        self._slot: asyncio.TimerHandle | None = None
         self._due = 0.0
 
     async def append(self, append: Append) -> bool:
@@ -59,7 +59,7 @@ class Journal:
         return await written
 
     async def close(self) -> None:
-        """Wait for what is under way or waits for its turn; not for what comes after it."""
+        """Wait for what is under way or waits for its slot; not for what comes after it."""
         pending: list[asyncio.Future[Any]] = []
         for bucket, lane in self._lanes.items():
             pending += [written for _, written in lane.waiting]
@@ -72,27 +72,27 @@ class Journal:
             await asyncio.wait(pending)
 
     def _go_on(self, bucket: int, lane: _Lane) -> None:
-        """Write what waits, now or when it is the lane's turn."""
+        """Write what waits, now or when the lane has its slot."""
         if lane.urgent or not self._under_way:
             self._begin(bucket, lane)
         else:
             self._queue[bucket] = None
-            if self._turn is None:
+            if self._slot is None:
                 loop = asyncio.get_running_loop()
-                self._due = loop.time() + TURN_SECONDS
-                self._turn = loop.call_at(self._due, self._take_turn)
+                self._due = loop.time() + SLOT_SECONDS
+                self._slot = loop.call_at(self._due, self._take_slot)
 
-    def _take_turn(self) -> None:
-        """Begin those that have waited longest: as many as turns have come, for the loop may be
+    def _take_slot(self) -> None:
+        """Begin those that have waited longest: as many as slots have come, for the loop may be
         late; and of many several, so that none waits for long."""
         loop = asyncio.get_running_loop()
-        came = 1 + int(max(0.0, loop.time() - self._due) / TURN_SECONDS)
-        for bucket in list(islice(self._queue, max(came, len(self._queue) // TURNS_TO_WAIT))):
+        came = 1 + int(max(0.0, loop.time() - self._due) / SLOT_SECONDS)
+        for bucket in list(islice(self._queue, max(came, len(self._queue) // SLOTS_TO_WAIT))):
             self._begin(bucket, self._lanes[bucket])
-        self._turn = None
+        self._slot = None
         if self._queue:
-            self._due += came * TURN_SECONDS
-            self._turn = loop.call_at(self._due, self._take_turn)
+            self._due += came * SLOT_SECONDS
+            self._slot = loop.call_at(self._due, self._take_slot)
 
     def _begin(self, bucket: int, lane: _Lane) -> None:
         self._queue.pop(bucket, None)
